@@ -16,8 +16,8 @@ from bridge.language.checker.check import check, check_condition
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.condition import Kind, Operator, Quantifier
-from bridge.language.program.kinds import NUMERIC, allows
-from bridge.language.program.transformers import NAMES
+from bridge.language.program.fields.kinds import NUMERIC, allows
+from bridge.language.program.fields.transformers import NAMES
 from bridge.language.syntax.grammar_file import grammar_text
 from bridge.matching import compile_condition
 from bridge.routing.router import Router

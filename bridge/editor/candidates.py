@@ -13,7 +13,7 @@ from bridge.editor.hover import field_line
 from bridge.editor.names import Kind
 from bridge.editor.project import EditedFile, Snapshot
 from bridge.language.program.condition import Operator
-from bridge.language.program.kinds import ATTRIBUTES, LABEL, LIST_OPERATORS, allows, field_kind
+from bridge.language.program.fields.kinds import ATTRIBUTES, LABEL, LIST_OPERATORS, allows, field_kind
 from bridge.language.syntax.tree import TableStatement
 
 _BARE_WORD = re.compile(r"[^\s(){}=,\"'#]+")

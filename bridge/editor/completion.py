@@ -10,7 +10,7 @@ from bridge.editor.candidates import Item, channels, fields, names, operators, r
 from bridge.editor.names import Kind
 from bridge.editor.project import EditedFile, Snapshot
 from bridge.language.program.condition import Quantifier
-from bridge.language.program.transformers import NAMES
+from bridge.language.program.fields.transformers import NAMES
 from bridge.language.syntax.expected import Expected, Token, expected_after
 from bridge.language.syntax.mistakes.forms import CLAUSE_FORMS, STATEMENT_FORMS
 from bridge.language.syntax.reserved import STATEMENTS

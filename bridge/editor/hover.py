@@ -6,7 +6,7 @@ from bridge.alert.catalogue import find_field
 from bridge.editor.definitions import definition
 from bridge.editor.names import Kind, Name
 from bridge.editor.project import Snapshot
-from bridge.language.program.kinds import ATTRIBUTES, field_kind, kind_name
+from bridge.language.program.fields.kinds import ATTRIBUTES, field_kind, kind_name
 from bridge.language.syntax.mistakes.forms import CLAUSE_FORMS, STATEMENT_FORMS
 
 _MAX_TEXT = 1_000

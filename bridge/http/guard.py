@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from bridge.http.request import RequestHead
-from bridge.language.program.values import Network
+from bridge.language.program.fields.values import Network
 
 _GRACE_SECONDS = 900.0
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import assert_never
 
 from bridge.alert import Alert
-from bridge.language.program.carriers import Carriers, carriers_of
 from bridge.language.program.condition import (
     All,
     Any,
@@ -21,7 +20,8 @@ from bridge.language.program.condition import (
     Operator,
     Quantifier,
 )
-from bridge.language.program.transformers import kind_of
+from bridge.language.program.fields.carriers import Carriers, carriers_of
+from bridge.language.program.fields.transformers import kind_of
 from bridge.matching.operators import Test, items_test, literal_test, relation
 from bridge.matching.values import Read, read_carried, read_operand, read_text, typed_texts
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bridge.language.program.carriers import carriers_of
 from bridge.language.program.condition import (
     All,
     Any,
@@ -19,6 +18,7 @@ from bridge.language.program.condition import (
     Operand,
     Pack,
 )
+from bridge.language.program.fields.carriers import carriers_of
 
 
 def fields_of(condition: Condition) -> frozenset[str]:

@@ -9,9 +9,9 @@ from typing import Any
 
 from bridge.alert import parse_priority
 from bridge.language.program.condition import Kind, Operator
-from bridge.language.program.kinds import ORDERING
+from bridge.language.program.fields.kinds import ORDERING
+from bridge.language.program.fields.values import parse_address, parse_double, parse_network
 from bridge.language.program.regex import compile_as_falco
-from bridge.language.program.values import parse_address, parse_double, parse_network
 from bridge.matching.glob import glob_test, runtime_glob_matches
 from bridge.matching.text import as_bytes, lower, path_components, regex_test, starts_with_path
 from bridge.matching.values import LITERAL_PARSERS

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bridge.alert import Alert
-from bridge.language.program.carriers import Carriers
 from bridge.language.program.condition import Call, Field, Items, Kind, Literal, Operand, Pack
-from bridge.language.program.kinds import ATTRIBUTES, LABEL
-from bridge.language.program.numbers import LITERALS
-from bridge.language.program.transformers import ELEMENTWISE, VAL
-from bridge.language.program.values import (
+from bridge.language.program.fields.carriers import Carriers
+from bridge.language.program.fields.kinds import ATTRIBUTES, LABEL
+from bridge.language.program.fields.numbers import LITERALS
+from bridge.language.program.fields.transformers import ELEMENTWISE, VAL
+from bridge.language.program.fields.values import (
     parse_any_address,
     parse_bool,
     parse_device,

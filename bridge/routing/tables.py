@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from bridge.alert import Alert
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.condition import Field, Kind
-from bridge.language.program.kinds import field_kind
+from bridge.language.program.fields.kinds import field_kind
 from bridge.language.program.table import ANY, WILDCARDS, Row, Table
 from bridge.matching.glob import glob_test
 from bridge.matching.values import Read, read_text

@@ -9,7 +9,7 @@ from bridge.alert.alert import without_clock_fields
 from bridge.alert.forms.json_value import is_missing, list_text
 from bridge.alert.identity import TIME_DIGITS
 from bridge.common.clocks.times import parse_time
-from bridge.language.program.kinds import ATTRIBUTES
+from bridge.language.program.fields.kinds import ATTRIBUTES
 from bridge.language.program.test_case import AlertReceived
 
 

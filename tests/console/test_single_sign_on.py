@@ -19,7 +19,7 @@ from bridge.console.visitors.oidc.settings import OidcLaunch
 from bridge.console.visitors.oidc.sign_in import SECONDS, SignInError, SignIns
 from bridge.console.visitors.people import Person
 from bridge.console.visitors.trusted_proxy import TrustedProxy
-from bridge.language.program.values import parse_network
+from bridge.language.program.fields.values import parse_network
 from tests.config.reading import GOOD, errors
 from tests.e2e.harness import Instance
 from tests.support.openid_provider import CLIENT, SECRET, OpenIdProvider, openid_provider

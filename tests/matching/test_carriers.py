@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.alert.catalogue import Output, catalogue
-from bridge.language.program.carriers import carriers_of, is_printable, substitute
+from bridge.language.program.fields.carriers import carriers_of, is_printable, substitute
 from bridge.matching.analysis.explain import Mismatch, compile_explanation, decisive
 from tests.matching.verdicts import by_each_road, checked, verdicts
 

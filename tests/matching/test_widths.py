@@ -6,7 +6,7 @@ import pytest
 
 from bridge.alert.catalogue import catalogue, service_ports
 from bridge.language.program.condition import Kind
-from bridge.language.program.kinds import field_kind
+from bridge.language.program.fields.kinds import field_kind
 from tests.matching.verdicts import checked, verdicts
 
 FIELDS = {

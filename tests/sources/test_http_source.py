@@ -30,7 +30,7 @@ from bridge.daemon.sources import OpenJournal, prepare_source
 from bridge.http.guard import Guard
 from bridge.http.request import MAX_BODY_BYTES, RequestHead
 from bridge.journal.opening import open_for_router
-from bridge.language.program.values import parse_network
+from bridge.language.program.fields.values import parse_network
 from bridge.sources.http.answering import Answering
 from bridge.sources.http.committing import Answers
 from bridge.sources.http.limits import HttpLimits

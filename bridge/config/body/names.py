@@ -11,7 +11,7 @@ from bridge.language.checker.conditions.operands import unknown_field
 from bridge.language.checker.statements.text_check import foreign_fields
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity
 from bridge.language.diagnostics.source import Span
-from bridge.language.program.kinds import LABEL, argument_problem, field_kind
+from bridge.language.program.fields.kinds import LABEL, argument_problem, field_kind
 from bridge.language.program.template import parse_template
 
 

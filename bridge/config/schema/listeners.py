@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from bridge.config.schema.keys import Section, key
 from bridge.config.schema.values import Duration, ListenAddress, PublicUrl, SocketPath, Token
-from bridge.language.program.values import Network
+from bridge.language.program.fields.values import Network
 
 
 class MetricsSettings(Section, frozen=True, kw_only=True):

@@ -58,8 +58,8 @@ from bridge.config.schema.written_otherwise import (
 from bridge.delivery.options import Rate
 from bridge.journal.location import SCHEMES
 from bridge.language.diagnostics.diagnostic import Code
+from bridge.language.program.fields.values import Network, parse_address, parse_network
 from bridge.language.program.link import url_problem
-from bridge.language.program.values import Network, parse_address, parse_network
 
 _DURATION = r"([0-9]+(ms|s|m|h|d|w))+"
 _SIZE = re.compile(r"(\d{1,6})\s?(MB|GB|TB)")

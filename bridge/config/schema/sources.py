@@ -18,7 +18,7 @@ from bridge.config.schema.values import (
     SocketPath,
     Token,
 )
-from bridge.language.program.values import Network
+from bridge.language.program.fields.values import Network
 
 _NAME = key("Name in logs, metrics and the journal.", "edge", default="kind and address")
 _ZONE = key(

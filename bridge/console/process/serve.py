@@ -24,7 +24,7 @@ from bridge.console.visitors.people import People
 from bridge.console.visitors.sessions import Sessions
 from bridge.console.visitors.trusted_proxy import TrustedProxy
 from bridge.journal.location import location_from
-from bridge.language.program.values import parse_network
+from bridge.language.program.fields.values import parse_network
 from bridge.operator.client import AdminClient
 from bridge.operator.serving.connection import ServedSockets
 from bridge.operator.serving.server import OperatorServer

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from bridge.common.text import one_line
 from bridge.console.visitors.people import Person
 from bridge.http.guard import parse_address
-from bridge.language.program.values import Network
+from bridge.language.program.fields.values import Network
 
 _LONGEST_NAME = 200
 

@@ -36,7 +36,7 @@ from bridge.language.program.condition import (
     Operator,
     Quantifier,
 )
-from bridge.language.program.kinds import LABEL
+from bridge.language.program.fields.kinds import LABEL
 from bridge.matching.operators import literal_test
 
 _TEXTS = frozenset({Kind.TEXT, Kind.UNKNOWN})

@@ -10,7 +10,7 @@ from bridge.language.checker.files import RouteFile
 from bridge.language.checker.table_file import TableFile, read_table
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import Span
-from bridge.language.program.kinds import field_kind
+from bridge.language.program.fields.kinds import field_kind
 from bridge.language.program.link import url_problem
 from bridge.language.program.table import Table
 from bridge.language.syntax.tree import FieldName, TableStatement

@@ -15,8 +15,8 @@ from bridge.common.files.yaml_aliases import repeats_too_much
 from bridge.common.files.yaml_errors import YamlProblem, explain_yaml
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.falco.embedded import Embedded, is_settings, opened
+from bridge.language.program.fields.transformers import NAMES
 from bridge.language.program.template import parse_template
-from bridge.language.program.transformers import NAMES
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 """Loads every scalar as text: ``yes``, ``0755`` and ``1.10`` are items of lists."""

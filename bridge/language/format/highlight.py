@@ -9,8 +9,8 @@ from pygments.token import Comment, Keyword, Name, Number, Operator, Punctuation
 
 from bridge.language.program.condition import Operator as Comparison
 from bridge.language.program.condition import Quantifier
-from bridge.language.program.kinds import ATTRIBUTES
-from bridge.language.program.transformers import NAMES
+from bridge.language.program.fields.kinds import ATTRIBUTES
+from bridge.language.program.fields.transformers import NAMES
 from bridge.language.syntax.reserved import CLAUSES, CONNECTIVES, STATEMENTS, STEPS
 
 _WORD_OPERATORS = tuple(sorted(each.value for each in (*Comparison, *Quantifier) if each.value.isalpha()))

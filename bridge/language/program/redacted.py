@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bridge.language.program.carriers import carriers_of
+from bridge.language.program.fields.carriers import carriers_of
 from bridge.language.program.program import Redaction
 
 _OUTPUT = "output"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.language.program.condition import Operator, Quantifier
-from bridge.language.program.kinds import ATTRIBUTES
+from bridge.language.program.fields.kinds import ATTRIBUTES
 
 STATEMENTS = (
     "import", "list", "macro", "schedule", "template", "redact", "table", "where", "route", "otherwise", "test",

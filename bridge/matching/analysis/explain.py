@@ -9,7 +9,6 @@ from functools import cache
 
 from bridge.alert import Alert, Priority
 from bridge.language.diagnostics.source import Span
-from bridge.language.program.carriers import carriers_of
 from bridge.language.program.condition import (
     All,
     Any,
@@ -26,7 +25,8 @@ from bridge.language.program.condition import (
     Operator,
     Pack,
 )
-from bridge.language.program.transformers import VAL, kind_of
+from bridge.language.program.fields.carriers import carriers_of
+from bridge.language.program.fields.transformers import VAL, kind_of
 from bridge.matching.closures import Predicate, compile_condition
 from bridge.matching.operators import Test, literal_test
 from bridge.matching.text import lower

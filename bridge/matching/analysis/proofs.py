@@ -11,10 +11,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from bridge.alert import Alert, Priority, make_alert
-from bridge.language.program.carriers import carriers_of
 from bridge.language.program.condition import Compare, Condition, Exists, Field, Items, Kind, Literal, Operator
-from bridge.language.program.kinds import ATTRIBUTES, INTEGERS, LABEL, NUMERIC, ORDERING
-from bridge.language.program.values import parse_unsigned
+from bridge.language.program.fields.carriers import carriers_of
+from bridge.language.program.fields.kinds import ATTRIBUTES, INTEGERS, LABEL, NUMERIC, ORDERING
+from bridge.language.program.fields.values import parse_unsigned
 from bridge.matching.closures import compile_condition
 from bridge.matching.normal import Alternative, Key, Term, alternatives
 from bridge.matching.values import LITERAL_PARSERS

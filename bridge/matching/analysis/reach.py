@@ -12,10 +12,10 @@ from bridge.alert import Alert, make_alert
 from bridge.alert.alert import is_clock_field
 from bridge.alert.catalogue import OWN_FIELDS, find_field, unknown_argument
 from bridge.language.falco.rules import FalcoRule
-from bridge.language.program.carriers import carriers_of, is_printable, substitute
 from bridge.language.program.clauses import Then, Unless, With, own_fields
 from bridge.language.program.condition import All, Any, Condition, Not
-from bridge.language.program.kinds import ATTRIBUTES, LABEL
+from bridge.language.program.fields.carriers import carriers_of, is_printable, substitute
+from bridge.language.program.fields.kinds import ATTRIBUTES, LABEL
 from bridge.language.program.program import Route
 from bridge.language.program.template import parse_template
 from bridge.matching.closures import compile_condition

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from bridge.language.program.condition import Compare
-from bridge.language.program.kinds import ORDERING
+from bridge.language.program.fields.kinds import ORDERING
 from bridge.matching.closures import value_test
 
 CACHED_FROM = 8

@@ -7,10 +7,10 @@ from typing import Any
 
 from bridge.alert import Alert, Priority
 from bridge.alert.alert import is_clock_field
-from bridge.language.program.carriers import Carriers, carriers_of
 from bridge.language.program.condition import Call, Compare, Exists, Field, Kind, Literal, Operand, Operator
-from bridge.language.program.kinds import ATTRIBUTES, ORDERING
-from bridge.language.program.transformers import kind_of
+from bridge.language.program.fields.carriers import Carriers, carriers_of
+from bridge.language.program.fields.kinds import ATTRIBUTES, ORDERING
+from bridge.language.program.fields.transformers import kind_of
 from bridge.matching.index.atom import CACHED_FROM, Atom, WakeNeeded, mask_of
 from bridge.matching.index.families import family
 from bridge.matching.index.memo import ENTRY_BYTES, Memo, size_of

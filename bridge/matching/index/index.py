@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from bridge.alert import Alert, Priority
 from bridge.language.program.condition import Compare, Condition, Exists, Field, Items, Literal, Operand
-from bridge.language.program.kinds import LABEL
+from bridge.language.program.fields.kinds import LABEL
 from bridge.language.program.program import Program
 from bridge.matching.closures import Predicate, compile_condition
 from bridge.matching.index.atom import Atom

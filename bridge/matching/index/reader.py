@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from bridge.alert import INTERNAL_SOURCE, Alert
-from bridge.language.program.kinds import ATTRIBUTES
+from bridge.language.program.fields.kinds import ATTRIBUTES
 from bridge.matching.index.column import Column
 from bridge.matching.index.column_group import ColumnGroup
 

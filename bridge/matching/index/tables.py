@@ -11,9 +11,9 @@ from typing import Any
 
 from bridge.alert import parse_priority
 from bridge.language.program.condition import Compare, Items, Kind, Literal, Operator, Quantifier
-from bridge.language.program.kinds import NUMERIC
+from bridge.language.program.fields.kinds import NUMERIC
+from bridge.language.program.fields.values import parse_address, parse_network
 from bridge.language.program.regex import is_posix
-from bridge.language.program.values import parse_address, parse_network
 from bridge.matching.glob import translated
 from bridge.matching.index.atom import Atom
 from bridge.matching.index.lookups import Affixes, Networks, Patterns, Thresholds

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from bridge.alert import Alert
 from bridge.journal.records import RecordedAlert
-from bridge.language.program.carriers import carriers_of
 from bridge.language.program.condition import Condition
+from bridge.language.program.fields.carriers import carriers_of
 from bridge.language.program.program import Redaction
 from bridge.language.program.schedule import Schedule
 from bridge.matching import compile_condition

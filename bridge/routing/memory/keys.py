@@ -10,7 +10,7 @@ from typing import Any
 from bridge.alert import Alert
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.condition import Field, Kind
-from bridge.language.program.kinds import field_kind
+from bridge.language.program.fields.kinds import field_kind
 from bridge.matching.index.memo import Memo
 from bridge.matching.values import read_text
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bridge.alert import Alert
-from bridge.language.program.carriers import carriers_of
+from bridge.language.program.fields.carriers import carriers_of
 from bridge.language.program.program import Program, Redaction, Route
 from bridge.matching.analysis.reach import compared_fields
 

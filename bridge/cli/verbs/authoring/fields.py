@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _rows() -> list[Row]:
     from bridge.alert.catalogue import catalogue
-    from bridge.language.program.kinds import ATTRIBUTES, LABEL
+    from bridge.language.program.fields.kinds import ATTRIBUTES, LABEL
 
     own = [Row(name, f"{kind.value}", "*", "alert") for name, kind in ATTRIBUTES.items()]
     own.append(Row(f"{LABEL}NAME", "text", "*", "config"))

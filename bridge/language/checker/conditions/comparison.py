@@ -19,8 +19,8 @@ from bridge.language.checker.scope import FALCO_MACRO_PREFIX, NameKind, expand
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
 from bridge.language.falco.stock_names import STOCK_LISTS
 from bridge.language.program.condition import Call, Compare, Field, Items, Kind, Literal, Operand, Operator, Quantifier
-from bridge.language.program.kinds import LIST_OPERATORS, ORDERING, allows, kind_name, operators_for
-from bridge.language.program.transformers import kind_of
+from bridge.language.program.fields.kinds import LIST_OPERATORS, ORDERING, allows, kind_name, operators_for
+from bridge.language.program.fields.transformers import kind_of
 from bridge.language.syntax import tree as syntax
 
 FALCO_INTERNAL = "Falco internal: "

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bridge.alert.catalogue import find_field
 from bridge.language.program.condition import Call, Field, Kind, Operand, Operator
-from bridge.language.program.kinds import NUMERIC, kind_name
-from bridge.language.program.transformers import ELEMENTWISE, kind_of
+from bridge.language.program.fields.kinds import NUMERIC, kind_name
+from bridge.language.program.fields.transformers import ELEMENTWISE, kind_of
 
 _VALUES_ONLY = frozenset({Operator.REGEX, Operator.PMATCH})
 _MEMBERSHIP = frozenset({Operator.IN, Operator.INTERSECTS})

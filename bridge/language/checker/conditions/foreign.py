@@ -7,7 +7,7 @@ import re
 from bridge.language.checker.places import within
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
 from bridge.language.program.condition import Kind, Operator
-from bridge.language.program.kinds import field_kind
+from bridge.language.program.fields.kinds import field_kind
 from bridge.language.syntax import tree as syntax
 
 _NULLS = frozenset({"null", "nil", "none", "undefined", "NULL", "None", "NIL", "Null", "nul"})

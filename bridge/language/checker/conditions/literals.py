@@ -13,15 +13,15 @@ from bridge.language.checker.conditions.regex_error import explain
 from bridge.language.checker.places import within
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
 from bridge.language.program.condition import Kind, Operator
-from bridge.language.program.kinds import HEX_OPERATORS, ORDERING, field_kind
-from bridge.language.program.numbers import LITERALS, changed_value
-from bridge.language.program.regex import compile_as_falco
-from bridge.language.program.values import (
+from bridge.language.program.fields.kinds import HEX_OPERATORS, ORDERING, field_kind
+from bridge.language.program.fields.numbers import LITERALS, changed_value
+from bridge.language.program.fields.values import (
     is_number_token,
     parse_address,
     parse_bool,
     parse_network,
 )
+from bridge.language.program.regex import compile_as_falco
 from bridge.language.syntax.tree import Word
 
 _FORMS = {Kind.DOUBLE: "a number", Kind.PORT: "a port"}

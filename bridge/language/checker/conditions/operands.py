@@ -11,8 +11,16 @@ from bridge.language.checker.scope import NameKind, Scope
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix, Severity
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.condition import Call, Field, Kind, Literal, Operand, Pack
-from bridge.language.program.kinds import ATTRIBUTES, BUILT_IN, LABEL, NUMERIC, argument_problem, field_kind, kind_name
-from bridge.language.program.transformers import NAMES, VAL, kind_of, result_kind
+from bridge.language.program.fields.kinds import (
+    ATTRIBUTES,
+    BUILT_IN,
+    LABEL,
+    NUMERIC,
+    argument_problem,
+    field_kind,
+    kind_name,
+)
+from bridge.language.program.fields.transformers import NAMES, VAL, kind_of, result_kind
 from bridge.language.syntax import tree as syntax
 
 _TEXTUAL = frozenset({Kind.TEXT, Kind.BYTES, Kind.UNKNOWN, Kind.LIST})

@@ -16,7 +16,7 @@ from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
 from bridge.language.diagnostics.source import Span
 from bridge.language.falco.stock_names import STOCK_MACROS
 from bridge.language.program.condition import All, Any, Condition, Exists, Not
-from bridge.language.program.kinds import ATTRIBUTES
+from bridge.language.program.fields.kinds import ATTRIBUTES
 from bridge.language.syntax import tree as syntax
 from bridge.language.syntax.parser import parse_condition
 

@@ -8,7 +8,7 @@ from bridge.language.checker.places import within
 from bridge.language.checker.scope import Scope
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import Span
-from bridge.language.program.kinds import ATTRIBUTES
+from bridge.language.program.fields.kinds import ATTRIBUTES
 from bridge.language.program.program import Redaction
 from bridge.language.program.regex import compile_regex, matches_empty
 from bridge.language.syntax import tree as syntax

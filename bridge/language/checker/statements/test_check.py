@@ -11,7 +11,7 @@ from bridge.language.checker.scope import NameKind
 from bridge.language.checker.statements.route_check import RouteChecker
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity
 from bridge.language.program.condition import Kind, Operator
-from bridge.language.program.kinds import field_kind
+from bridge.language.program.fields.kinds import field_kind
 from bridge.language.program.test_case import (
     AlertReceived,
     Expectation,

@@ -13,7 +13,7 @@ from bridge.language.checker.scope import NameKind, Scope
 from bridge.language.checker.tables import wrong_urls
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
 from bridge.language.diagnostics.source import Span
-from bridge.language.program.kinds import ATTRIBUTES, LABEL, argument_problem, field_kind
+from bridge.language.program.fields.kinds import ATTRIBUTES, LABEL, argument_problem, field_kind
 from bridge.language.program.link import MAX_LINKS, MAX_NAME, Link, template_problem
 from bridge.language.program.template import parse_template
 from bridge.language.syntax import tree as syntax

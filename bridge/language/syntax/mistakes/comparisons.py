@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from bridge.language.program.condition import Kind, Operator
-from bridge.language.program.kinds import field_kind
+from bridge.language.program.fields.kinds import field_kind
 from bridge.language.syntax.mistakes.remedy import Context, Edit, Remedy
 from bridge.language.syntax.reserved import CLAUSES, RESERVED, STATEMENTS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bridge.language.program.kinds import field_kind
+from bridge.language.program.fields.kinds import field_kind
 from bridge.language.syntax.mistakes.amounts import find_amount
 from bridge.language.syntax.mistakes.remedy import Context, Edit, Remedy
 from bridge.language.syntax.mistakes.synonyms import current_clause

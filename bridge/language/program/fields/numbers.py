@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bridge.language.program.condition import Kind
-from bridge.language.program.values import (
+from bridge.language.program.fields.values import (
     parse_double,
     parse_int16,
     parse_int32,
