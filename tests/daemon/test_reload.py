@@ -94,6 +94,23 @@ def test_an_error_keeps_the_running_routes_and_is_shown_until_it_is_fixed(runnin
     wait_until(lambda: running.lines("b") == 1, "the fixed route")
 
 
+def test_the_command_says_which_groups_keep_their_previous_routes(running: Running) -> None:
+    """The routes of the others are replaced. The exit code is 1: what was written is not all in use."""
+    team = running.instance.folder / "team.route"
+    team.write_text('route "t" { to b }\n', encoding="utf-8")
+    config = running.instance.folder / "falco-bridge.yaml"
+    grouped = "routes:\n- test.route\n- {files: team.route, name: team}"
+    config.write_text(config.read_text("utf-8").replace("routes:\n- test.route", grouped), encoding="utf-8")
+    assert running.command("reload", "--config", "falco-bridge.yaml").returncode == 0
+    team.write_text('route "t" { to nowhere }\n', encoding="utf-8")
+    refused = running.command("reload", "--config", "falco-bridge.yaml")
+    assert (refused.returncode, "unknown channel `nowhere`" in refused.stderr) == (1, True)
+    assert refused.stderr.endswith("falco-bridge reload: the bridge keeps the previous routes of team\n")
+    assert json.loads(running.command("reload", "--json", "--config", "falco-bridge.yaml").stdout)["kept"] == ["team"]
+    team.write_text('route "t" { to a }\n', encoding="utf-8")
+    assert running.command("reload", "--config", "falco-bridge.yaml").returncode == 0
+
+
 def test_channels_are_replaced_and_keys_that_need_a_restart_are_named(running: Running) -> None:
     """The source stays open throughout."""
     running.instance.configure(

@@ -35,6 +35,8 @@ def _reload(ask: Ask) -> str:
     result = ask.client.post("/api/v1/reload", ReloadResult, seconds=_RELOAD_SECONDS)
     if not (result.applied or result.waits):
         raise AdminError(f"{result.report.rstrip()}\nThe bridge keeps the running config and routes.")
+    if result.kept:
+        raise AdminError(f"{result.report.rstrip()}\nThe bridge keeps the previous routes of {', '.join(result.kept)}.")
     return "/routes"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from bridge.operator.model.base import Answer
@@ -19,6 +20,9 @@ class ReloadResult(Answer, frozen=True):
     ]
     restart: Annotated[list[str], Meta(description="Changed keys that take effect at the next start only.")]
     forgotten: Annotated[list[str], Meta(description="Clauses that no route has any more; their state was removed.")]
+    kept: Annotated[
+        list[str], Meta(description="Groups of route files with errors, whose previous routes stay in use.")
+    ] = msgspec.field(default_factory=list)  # fmt: skip
     waits: Annotated[
         bool,
         Meta(description="Whether they are loaded, and used once the other bridges of the fleet have loaded them."),

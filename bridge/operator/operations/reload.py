@@ -35,6 +35,10 @@ class ReloadReport(Protocol):
         """Keys that wait for a restart."""
 
     @property
+    def stale(self) -> tuple[str, ...]:
+        """The groups of route files with errors, whose previous routes stay in use."""
+
+    @property
     def forgotten(self) -> tuple[str, ...]:
         """Clauses whose state was removed."""
 
@@ -89,6 +93,7 @@ class ReloadOperations:
         return ReloadResult(
             applied=outcome.applied,
             waits=outcome.waits,
+            kept=list(outcome.stale),
             report=outcome.report,
             changes=list(outcome.changes),
             restart=list(outcome.restart),

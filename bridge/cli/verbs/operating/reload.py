@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     if args.json:
         print(msgspec.json.encode(result).decode())
-        return 0 if result.applied or result.waits else 1
+        return 0 if (result.applied or result.waits) and not result.kept else 1
     print(result.report, end="", file=sys.stderr)
     if result.waits:
         print("loaded")
@@ -59,4 +59,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"`{key}` has changed; restart the bridge to use it")
     for clause in result.forgotten:
         print(f"clause state removed: {clause}")
-    return 0
+    if result.kept:
+        kept = ", ".join(result.kept)
+        print(f"falco-bridge reload: the bridge keeps the previous routes of {kept}", file=sys.stderr)
+    return 1 if result.kept else 0
