@@ -68,9 +68,6 @@ class Courier:
         self._signals: Queue[None] = Queue()
         """No SimpleQueue: its ``get`` with a timeout that has just passed may wait for ever (CPython 3.11)."""
         self._to_try: SimpleQueue[tuple[str, Callable[[Runner, int], None]]] = SimpleQueue()
-        self._configurations: SimpleQueue[Configuration] = SimpleQueue()
-        self._following: Configuration | None = None
-        """The one that is followed now: it is followed again where the journal was busy meanwhile."""
         self._log = structlog.get_logger("courier")
         self._runners: dict[str, Runner] = {}
         self._fleet = Fleet(queue, self._runners, self._done, jitter)
@@ -111,7 +108,7 @@ class Courier:
 
     def follow(self, configuration: Configuration) -> None:
         """As ``configure``, for a courier that may share its channels with others."""
-        self._configurations.put(configuration)
+        self._fleet.request(configuration)
         self.wake()
 
     def _port_is_open(self, name: str) -> None:
@@ -143,31 +140,14 @@ class Courier:
 
     def _follow_configuration(self) -> None:
         """Retire the channels that have changed or were removed, and start their successors once they are idle."""
-        while self._following is not None or not self._configurations.empty():
-            self._following = self._following or self._configurations.get_nowait()
-            if self._following.tokens is not None:
-                self._own(self._following)
-            self._fleet.configure(self._following)
-            unused = [name for name in self._following.tokens or () if name not in self._following.names]
-            for name in unused:
-                if name not in self._runners:  # it was to be given back before it was started
-                    self.on_removed(name)
-            self._following = None
+        self._fleet.on_removed = self.on_removed
+        self._fleet.follow_requests(self._timeline.now_ns())
         if not self._fleet.is_changing:
             return
         self._put_back([each for each in self._runners.values() if each.is_retired])
-        self._fleet.on_removed = self.on_removed
         for name in self._fleet.replace_idle(self._timeline.now_ns()):
             self._due.add(name)
             self.try_now(name)
-
-    def _own(self, configuration: Configuration) -> None:
-        """Have the leases of the configuration. What dead couriers had claimed of their channels is due."""
-        assert configuration.tokens is not None
-        released = self._queue.own_channels(configuration.tokens, self._timeline.now_ns())
-        names = {name for name, runner in self._runners.items() if not runner.is_retired}
-        if names != set(configuration.names):
-            self._log.info("channels leased", channels=sorted(configuration.names), released=released)
 
     def _follow_clock(self) -> None:
         """Where the wall clock was set, move every stored time, so that nothing waits for it or ages by it."""

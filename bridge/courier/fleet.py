@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from queue import SimpleQueue
+
+import structlog
 
 from bridge.channels.contract import Channel
 from bridge.courier.sending.runner import Runner
@@ -32,7 +35,7 @@ class Configuration:
 
 
 class Fleet:
-    """Starts and replaces runners. Used by the courier's main thread only."""
+    """Starts and replaces runners. Used by the courier's main thread, except for ``request``."""
 
     def __init__(
         self, queue: DeliveryQueue, runners: dict[str, Runner], done: Done, jitter: Callable[[], float]
@@ -42,6 +45,9 @@ class Fleet:
         self._runners = runners
         self.on_removed: Callable[[str], None] = lambda _name: None
         """Called with the name of a channel that is idle after it was removed."""
+        self._requested: SimpleQueue[Configuration] = SimpleQueue()
+        self._following: Configuration | None = None
+        """The one that is followed now: it is followed again where the journal was busy meanwhile."""
         self._done = done
         self._jitter = jitter
         self._successors: dict[str, tuple[Channel, ChannelOptions]] = {}
@@ -68,8 +74,33 @@ class Fleet:
         for name, channel in channels.items():
             self._add(channel, options.get(name, ChannelOptions()), health.get(name, Health()), now_ns)
 
-    def configure(self, configuration: Configuration) -> None:
-        """Retire the runners of channels that have changed or were removed."""
+    def request(self, configuration: Configuration) -> None:
+        """Have the courier follow it. Callable from any thread."""
+        self._requested.put(configuration)
+
+    def follow_requests(self, now_ns: int) -> None:
+        """Own the leases of the requested configurations, and retire the channels that have changed or were removed.
+
+        May be repeated where the journal was busy.
+        """
+        while self._following is not None or not self._requested.empty():
+            following = self._following = self._following or self._requested.get_nowait()
+            if following.tokens is not None:
+                self._own(following.tokens, following.names, now_ns)
+            self._retire_changed(following)
+            for name in following.tokens or ():
+                if name not in following.names and name not in self._runners:
+                    self.on_removed(name)  # it was to be given back before it was started
+            self._following = None
+
+    def _own(self, tokens: Mapping[str, int], names: Sequence[str], now_ns: int) -> None:
+        """Have these leases. What dead couriers had claimed of their channels is due."""
+        released = self._queue.own_channels(tokens, now_ns)
+        if {name for name, runner in self._runners.items() if not runner.is_retired} != set(names):
+            log = structlog.get_logger("courier")
+            log.info("channels leased", channels=sorted(names), released=released)
+
+    def _retire_changed(self, configuration: Configuration) -> None:
         changed = configuration.changed
         self._known, self.options = configuration.known or configuration.names, configuration.options
         self._gates |= configuration.gates
