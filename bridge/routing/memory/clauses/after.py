@@ -59,7 +59,7 @@ class AfterStage:
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Passage | StageResult:
         """Pass the N-th match and empty the window. With ``distinct``, the key ends with the hash of F."""
         if self._distinct:
-            return self._enter_distinct(table, passage, key[:-HASH_SIZE], key[-HASH_SIZE:], now_ns)
+            return self._enter_distinct(table, passage, key, now_ns)
         row: Window | None = table.rows.get(key)
         times = (passage.event_ns,) if row is None else self._times(row, passage.event_ns)
         if len(times) < self._count:
@@ -67,7 +67,8 @@ class AfterStage:
         table.remove(key)
         return _counted(passage, len(times), times[0], times[-1])
 
-    def _enter_distinct(self, table: Table, passage: Passage, key: bytes, value: bytes, now_ns: int) -> Passage | StageResult:
+    def _enter_distinct(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Passage | StageResult:
+        key, value = key[:-HASH_SIZE], key[-HASH_SIZE:]
         row: Window | None = table.rows.get(key)
         newest = passage.event_ns if row is None else max(row.newest_ns, passage.event_ns)
         values = self._values(row, passage, newest, value)
