@@ -10,6 +10,7 @@ import pytest
 from bridge.config.load import load_config
 
 BASE = "sources: [{stdin: true}]\nchannels: {c: console://}\n"
+ADDRESS = '"webhook://127.0.0.1/${file:secret}"'
 LONG = "x" * 300
 BOMB = "".join(
     f"{each}: &{each} [{', '.join([f'*{before}'] * 9)}]\n" for before, each in zip("abcdefgh", "bcdefghi", strict=True)
@@ -45,6 +46,32 @@ def test_a_path_that_no_file_can_have_is_an_error(tmp_path: Path, text: str) -> 
     config = tmp_path / "b.yaml"
     config.write_text(f"{BASE}{text}\n", "utf-8")
     assert "this path is too long" in {each.message for each in load_config(config, {}).diagnostics}
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "hint"),
+    [
+        ("hooks/one\nhooks/two\n", "`url` contains a line break or a control character", "write it on one line"),
+        ("hooks/\x00one", "`url` contains a line break or a control character", "write it on one line"),
+        (None, "secret cannot be read (No such file or directory)", "create the file, or correct its path"),
+        ("", "secret is empty", "write the secret into it"),
+        ("x" * 70_000, "secret cannot be read (larger than 65536 bytes)", "name the file of the secret"),
+    ],
+)
+def test_a_secret_of_several_lines_or_a_wrong_file_is_an_error(
+    tmp_path: Path, content: str | None, message: str, hint: str
+) -> None:
+    """The lines of an address would be joined without a word. White space around a secret is no part of it."""
+    (tmp_path / "a.route").write_text("otherwise { to c }\n", "utf-8")
+    config, secret = tmp_path / "b.yaml", tmp_path / "secret"
+    config.write_text(f"{BASE}routes: [a.route]\njournal: j.db\n".replace("console://", ADDRESS), "utf-8")
+    secret.write_text("  hooks/one \r\n", "utf-8")
+    assert load_config(config, {}).diagnostics == ()
+    secret.unlink()
+    if content is not None:
+        secret.write_text(content, "utf-8")
+    (found,) = load_config(config, {}).diagnostics
+    assert (found.message, found.hint) == (message, hint)
 
 
 def test_what_is_no_regular_file_is_named(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_a_secret_that_cannot_be_used_changes_nothing(instance: Instance) -> Non
     first = live.current
     token = instance.folder / "token"
     with capture_logs() as logs:
-        for broken in ("", "a\x01b"):
+        for broken in ("", "a\u00e9b"):
             token.write_text(broken, encoding="utf-8")
             assert not rotation.rotate()
         token.unlink()

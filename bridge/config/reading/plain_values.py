@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from bridge.common.secret import Secret
 from bridge.config.reading.hints import choice_hint
 from bridge.config.schema.invalid_value import InvalidValueError
 from bridge.config.schema.keys import Key
@@ -14,6 +15,7 @@ from bridge.config.schema.parsing import VALUES
 _LARGEST_NUMBER = 9
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 """Not those of a text of several lines."""
+_NOT_ONE_LINE = re.compile(r"[\x00-\x1f\x7f]")
 _BOOLEANS = {"true": True, "false": False}
 _OTHER_BOOLEANS = {"true": "true", "yes": "true", "on": "true", "1": "true", "false": "false", "no": "false",
                    "off": "false", "0": "false"}  # fmt: skip
@@ -38,6 +40,8 @@ def parse_plain(declared: Any, text: str, key: Key, folder: Path) -> Any:
         return int(text)
     if declared is str and _CONTROL.search(text):
         raise InvalidValueError("remove it", f"`{key.name}` contains a control character")
+    if isinstance(declared, type) and issubclass(declared, Secret) and _NOT_ONE_LINE.search(text.strip()):
+        raise InvalidValueError("write it on one line", f"`{key.name}` contains a line break or a control character")
     return VALUES[declared].parse(text, folder)
 
 

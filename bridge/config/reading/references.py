@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,6 +10,11 @@ from bridge.common.files.text_file import read_bounded_text
 from bridge.config.reading.document import REFERENCE
 
 _LARGEST_FILE = 64 << 10
+_REMEDIES: dict[int | None, str] = {
+    errno.EACCES: "let the bridge's user read it",
+    errno.EPERM: "let the bridge's user read it",
+    errno.ENOENT: "create the file, or correct its path",
+}
 
 
 class References:
@@ -70,7 +76,8 @@ class References:
         try:
             secret = read_bounded_text(path, largest=_LARGEST_FILE).strip()
         except OSError as error:
-            self._problems.append((f"{name} cannot be read ({error.strerror})", "let the bridge's user read it"))
+            remedy = _REMEDIES.get(error.errno, "name the file of the secret")
+            self._problems.append((f"{name} cannot be read ({error.strerror})", remedy))
         except UnicodeDecodeError:
             self._problems.append((f"{name} is not UTF-8 text", "write the secret as UTF-8"))
         else:
