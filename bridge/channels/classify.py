@@ -79,21 +79,26 @@ def _json(body: bytes) -> Any:
 
 def _retry_after(header: str | None, parsed: Any) -> float | None:
     """Seconds to wait, from the header, or from the body as Discord and Telegram send it."""
-    seconds: float | None = None
     if header is not None:
-        seconds = _header_seconds(header)
-    elif isinstance(parsed, dict):
-        parameters = parsed.get("parameters")
-        nested = parameters.get("retry_after") if isinstance(parameters, dict) else None
-        value = parsed.get("retry_after", nested)
-        seconds = float(value) if isinstance(value, int | float) else None
-    return None if seconds is None or seconds < 0 else min(seconds, _MAX_WAIT)
+        return _bounded(_header_seconds(header))
+    if not isinstance(parsed, dict):
+        return None
+    parameters = parsed.get("parameters")
+    nested = parameters.get("retry_after") if isinstance(parameters, dict) else None
+    value = parsed.get("retry_after", nested)
+    return _bounded(value) if isinstance(value, int | float) else None
+
+
+def _bounded(seconds: float | None) -> float | None:
+    """At most a day; None for a negative time and for NaN. An integer may be larger than any float."""
+    return float(min(seconds, _MAX_WAIT)) if seconds is not None and seconds >= 0 else None
 
 
 def _header_seconds(header: str) -> float | None:
     """Seconds of a ``Retry-After`` header in either of its forms; None if it is malformed."""
-    if header.strip().isdigit():
-        return float(header)
+    digits = header.strip()
+    if digits.isascii() and digits.isdigit():
+        return float(digits)
     try:
         moment = parsedate_to_datetime(header)
     except ValueError:

@@ -22,6 +22,8 @@ from bridge.channels.response import Response
         ("-1", None),
         ("soon", None),
         ("", None),
+        ("\xb2", None),
+        ("9" * 5000, 86_400.0),
     ],
 )
 def test_retry_after_is_bounded_and_ignored_if_malformed(header: str, seconds: float | None) -> None:
@@ -36,6 +38,10 @@ def test_retry_after_is_bounded_and_ignored_if_malformed(header: str, seconds: f
         (b'{"parameters": {"retry_after": 9}}', 9.0),
         (b'{"retry_after": -1}', None),
         (b'{"retry_after": "7"}', None),
+        (b'{"retry_after": NaN}', None),
+        (b'{"retry_after": 1e400}', 86_400.0),
+        (b'{"retry_after": ' + b"9" * 400 + b"}", 86_400.0),
+        (b'{"retry_after": -' + b"9" * 400 + b"}", None),
         (b'{"parameters": 7}', None),
         (b"[7]", None),
         (b"[" * 50_000, None),
@@ -45,6 +51,12 @@ def test_retry_after_is_bounded_and_ignored_if_malformed(header: str, seconds: f
 def test_a_delay_in_the_body_is_used_if_it_is_a_number(body: bytes, seconds: float | None) -> None:
     """Discord and Telegram send it there. A malformed or deeply nested body is no error."""
     assert classify(Response(429, None, body), succeeded=False).retry_after == seconds
+
+
+@pytest.mark.parametrize(("header", "body"), [("\xb2", b""), (None, b'{"retry_after": ' + b"9" * 400 + b"}")])
+def test_a_malformed_delay_makes_no_delivery_fail(header: str | None, body: bytes) -> None:
+    """What was accepted is not sent again because of what the answer says about a next attempt."""
+    assert classify(Response(200, header, body), succeeded=True) == Outcome(Verdict.DELIVERED, 200)
 
 
 def test_the_header_takes_precedence_over_the_body() -> None:
