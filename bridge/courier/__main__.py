@@ -89,10 +89,25 @@ def _deliver(settings: dict[str, Any]) -> int:
     except JournalError as error:
         log.error("journal failed", problem=str(error))  # noqa: TRY400  # the message says it all
         return 1
+    except Exception:  # the log masks secrets, and the interpreter aborts if it ends while a thread reads its input
+        log.exception("courier failed")
+        return 1
     return 0
 
 
 def _read_commands(courier: Courier, settings: Settings, leased: LeasedChannels | None) -> None:
+    """Follow the commands to their end. After one that cannot be followed, the router starts another courier."""
+    import structlog
+
+    try:
+        _follow_commands(courier, settings, leased)
+    except Exception:  # noqa: BLE001  # a thread that dies would leave the courier without a router
+        structlog.get_logger("courier").exception("command failed; another courier is started")
+    finally:
+        courier.finish()
+
+
+def _follow_commands(courier: Courier, settings: Settings, leased: LeasedChannels | None) -> None:
     for line in sys.stdin.buffer:
         command, _, argument = line.partition(b" ")
         if command == b"stop":
@@ -101,11 +116,10 @@ def _read_commands(courier: Courier, settings: Settings, leased: LeasedChannels 
             courier.try_now(argument.decode().strip())
         elif command == b"configure":
             if not line.endswith(b"\n"):
-                break  # the router could not write all of it, and starts another courier
+                return  # the router could not write all of it, and starts another courier
             settings = settings.followed_by(json.loads(argument), courier, leased)
         else:
             courier.wake()
-    courier.finish()
 
 
 if __name__ == "__main__":

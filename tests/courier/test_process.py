@@ -23,16 +23,16 @@ def journal_with(path: Path, count: int) -> Journal:
     return journal
 
 
-def courier(folder: Path) -> subprocess.Popen[bytes]:
-    process = start_python("bridge.courier", stderr=subprocess.DEVNULL)
-    settings = {
+def courier(folder: Path, stderr: int = subprocess.DEVNULL, **changed: object) -> subprocess.Popen[bytes]:
+    process = start_python("bridge.courier", stderr=stderr)
+    settings: dict[str, object] = {
         "journal": str(folder / "j.db"),
         "allow": Allowed(folders=(folder,)).as_settings(),
         "channels": {"a": f"file://{folder}/a.jsonl"},
         "labels": {},
         "idle_seconds": 3600.0,
         "log": {"level": "info", "format": "json"},
-    }
+    } | changed
     assert process.stdin is not None
     process.stdin.write(json.dumps(settings).encode() + b"\n")
     return process
@@ -86,3 +86,24 @@ def test_without_settings_it_does_nothing() -> None:
     assert process.stdin is not None
     process.stdin.close()
     assert process.wait(20) == 0
+
+
+def test_a_command_that_cannot_be_followed_ends_it(tmp_path: Path) -> None:
+    """It would not notice the next ones, nor the end of the router. The router starts another courier."""
+    journal_with(tmp_path / "j.db", 1)
+    process = courier(tmp_path)
+    wait_until(lambda: len(lines(tmp_path)) == 1, "the delivery")
+    assert process.stdin is not None
+    process.stdin.write(b"configure {}\n")
+    assert process.wait(20) == 0
+    process.stdin.close()
+
+
+def test_a_fault_is_logged_as_everything_else(tmp_path: Path) -> None:
+    """In one line, in which secrets are masked."""
+    process = courier(tmp_path, subprocess.PIPE, channels={"a": "webhook://127.0.0.1/s3cret"}, options={"a": "s3cret"})
+    _, errors = process.communicate(timeout=20)
+    (line,) = errors.splitlines()
+    assert json.loads(line)["event"] == "courier failed"
+    assert b"s3cret" not in line
+    assert process.returncode == 1
