@@ -42,6 +42,8 @@ class CourierProcess:
         self._secret_names = secret_names
         self._settings = self._line(settings)
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_missing = False
+        """Whether the last attempt to start one failed, which is logged once."""
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._replacing = threading.Event()
@@ -53,7 +55,7 @@ class CourierProcess:
         """Start the courier and the thread that waits for its end."""
         if not self.is_used:
             return
-        self._launch()
+        self._launch()  # else the thread tries again
         self._watcher.start()
 
     @property
@@ -120,18 +122,35 @@ class CourierProcess:
             timer.daemon = True
             timer.start()
 
-    def _launch(self) -> None:
+    def _launch(self) -> bool:
+        """Start a courier. Returns False where the machine has no process, memory or descriptor for it."""
         with self._lock:
-            self._process = process = start_python(
-                "bridge.courier", without=self._secret_names, inherited=(self.span_counts.descriptor,)
-            )
+            try:
+                process = start_python(
+                    "bridge.courier", without=self._secret_names, inherited=(self.span_counts.descriptor,)
+                )
+            except OSError as error:
+                if not self._is_missing:
+                    self._log.error("courier not started; trying again", problem=error.strerror)
+                self._is_missing = True
+                return False
+            if self._process is not None and self._process.stdin is not None:
+                self._process.stdin.close()
+            self._process, self._is_missing = process, False
             assert process.stdin is not None
+            with suppress(OSError):  # the settings of many channels fit at once, also if it does not read yet
+                fcntl.fcntl(process.stdin, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
             with suppress(BrokenPipeError):
                 process.stdin.write(self._settings)
             # A full pipe must not block the router: the courier wakes up for the unread lines.
             os.set_blocking(process.stdin.fileno(), False)
-            with suppress(OSError):  # the settings of many channels fit at once
-                fcntl.fcntl(process.stdin, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            return True
+
+    def _launch_at_last(self) -> None:
+        """Start a courier, however often that fails at first, unless the bridge stops."""
+        pause = _FIRST_RESTART_SECONDS
+        while not self._launch() and not self._stopping.wait(pause):
+            pause = min(pause * 2, _SLOWEST_RESTART_SECONDS)
 
     def _line(self, settings: Mapping[str, object]) -> bytes:
         return json.dumps({**settings, "span_counts": self.span_counts.descriptor}).encode() + b"\n"
@@ -146,6 +165,8 @@ class CourierProcess:
                 process.stdin.write(line)
 
     def _watch(self) -> None:
+        if self._process is None:
+            self._launch_at_last()
         pause = _FIRST_RESTART_SECONDS
         while self._process is not None:
             code = self._wait_healthy()
@@ -156,18 +177,18 @@ class CourierProcess:
                 return
             if self._replacing.is_set():
                 self._replacing.clear()
-                self._launch()
+                self._launch_at_last()
                 continue
             if code == WORN_OUT:
                 self._log.warning("courier replaced", reason="too many threads hang in channels")
-                self._launch()
+                self._launch_at_last()
                 continue
             self._restarts += 1
             self._log.error("courier exited", exit=_exit_text(code), restart_seconds=pause)
             if self._stopping.wait(pause):
                 return
             pause = min(pause * 2, _SLOWEST_RESTART_SECONDS)
-            self._launch()
+            self._launch_at_last()
 
     def _wait_healthy(self) -> int | None:
         """The exit code of a courier that ended early, or None for one that still runs after a while."""

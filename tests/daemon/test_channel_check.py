@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bridge.config.load import load_config
+from bridge.config.load import LoadedConfig, load_config
 from bridge.daemon.checks import channel_check
 from bridge.daemon.checks.channel_check import check_channels
+from bridge.operator.operations.channel_test import test_channel as send_test_message
+from tests.support.limits import no_descriptors
 
 _NATIVE = (
     "console://",
@@ -24,13 +26,17 @@ _NATIVE = (
 )
 
 
-def _problems(folder: Path, *urls: str) -> list[str]:
+def _loaded(folder: Path, *urls: str) -> LoadedConfig:
     channels = {f"c{at}": url for at, url in enumerate(urls)}
     config = {"sources": [{"stdin": True}], "channels": channels, "routes": ["r.route"], "journal": "j.db"}
     (folder / "r.route").touch()
     path = folder / "falco-bridge.yaml"
     path.write_text(json.dumps(config), encoding="utf-8")
-    return [each.message for each in check_channels(load_config(path, {}))]
+    return load_config(path, {})
+
+
+def _problems(folder: Path, *urls: str) -> list[str]:
+    return [each.message for each in check_channels(_loaded(folder, *urls))]
 
 
 def test_channels_of_the_bridge_start_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,3 +72,20 @@ def test_a_check_that_fails_is_reported(tmp_path: Path, monkeypatch: pytest.Monk
     start = channel_check.start_python
     monkeypatch.setattr(channel_check, "start_python", lambda _module, **more: start("this.is.missing", **more))
     assert _problems(tmp_path, "slack://odd") == ["the channels could not be checked"]
+
+
+def test_a_check_that_cannot_be_started_may_pass_later(tmp_path: Path) -> None:
+    """The machine may have no process, memory or descriptor for it now."""
+    loaded = _loaded(tmp_path, "json://example.org/x")
+    with no_descriptors():
+        found = check_channels(loaded)
+    assert [(each.message, each.may_pass) for each in found] == [("the channels could not be checked", True)]
+
+
+def test_a_test_message_says_that_its_process_cannot_be_started(tmp_path: Path) -> None:
+    """It is no error of the bridge."""
+    loaded = _loaded(tmp_path, "json://example.org/x")
+    with no_descriptors():
+        found = send_test_message(loaded, "c0")
+    assert found.verdict == "retry"
+    assert found.reason == "the test process could not be started (Too many open files)"

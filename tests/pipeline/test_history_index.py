@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from structlog.testing import capture_logs
+
 from bridge.history.index.folder import IndexFolder
 from bridge.history.search import Search
 from bridge.history.wanted import Wanted
 from bridge.journal.opening import open_for_router
 from bridge.pipeline.services.history_index import HistoryIndex
 from tests.support.builders import entries
+from tests.support.limits import no_descriptors
 from tests.support.waiting import wait_until
 
 
@@ -35,3 +38,20 @@ def test_the_process_indexes_what_is_stored_and_ends_with_the_bridge(tmp_path: P
         index.close()
         journal.close()
     assert (folder.path.stat().st_mode & 0o777) == 0o700
+
+
+def test_a_process_that_cannot_be_started_is_started_later(tmp_path: Path) -> None:
+    """The machine may have had no descriptor, process or memory for it."""
+    path = tmp_path / "journal.db"
+    journal = open_for_router(path)
+    journal.alerts.append("s", 5, entries(*range(100)))
+    index = HistoryIndex(path, {"level": "info", "format": "json"}, start_seconds=0.0)
+    folder = IndexFolder(path)
+    try:
+        with capture_logs() as logs, no_descriptors():
+            index.start()
+            wait_until(lambda: any(each["event"] == "indexer not started" for each in logs), "a failed start")
+        wait_until(lambda: folder.path.is_dir() and folder.lag(journal.history.span()) == 0, "the index")
+    finally:
+        index.close()
+        journal.close()

@@ -55,7 +55,13 @@ class ConsoleProcess(Background):
     def _run(self) -> None:
         pause, restart = self._start_seconds, _FIRST_RESTART_SECONDS
         while not self._stop.wait(pause):
-            process = self._started()
+            try:
+                process = self._started()
+            except OSError as error:  # no process, memory or descriptor is left
+                self.problem = f"its process cannot be started ({error.strerror})"
+                self._log.warning("console not started", problem=self.problem, restart_seconds=restart)
+                pause, restart = restart, min(restart * 2, _SLOWEST_RESTART_SECONDS)
+                continue
             started, self._reported = time.monotonic(), ""
             reader = threading.Thread(target=self._read, args=(process,), name="console output", daemon=True)
             reader.start()

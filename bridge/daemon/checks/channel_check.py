@@ -30,7 +30,13 @@ class ChannelCheck:
         urls = {name: url for name, url in urls.items() if url}  # empty if secrets are not read
         self._native = {name: url for name, url in urls.items() if is_native(url)}
         others = {name: url for name, url in urls.items() if name not in self._native}
-        self._process = _start(loaded, others) if others else None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_unchecked = False
+        """Whether the process could not be started: no process, memory or descriptor is left."""
+        try:
+            self._process = _start(loaded, others) if others else None
+        except OSError:
+            self._is_unchecked = True
 
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """As `check_channels`. Called once."""
@@ -40,7 +46,7 @@ class ChannelCheck:
             for name, url in self._native.items()
         }
         problems = {name: problem for name, problem in results.items() if problem is not None}
-        unchecked: list[Diagnostic] = []
+        unchecked = [_unchecked(loaded)] if self._is_unchecked else []
         if self._process is not None:
             try:
                 answer, _ = self._process.communicate(timeout=_TIMEOUT_SECONDS)

@@ -101,9 +101,14 @@ def test_channel(config: LoadedConfig, name: str) -> ChannelTestResult:
         "labels": dict(config.labels),
     }
     request["allow"] = config.allowed.as_settings()
-    process = start_python(
-        "bridge.courier.channel_test", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, without=config.secret_names
-    )
+    try:
+        process = start_python(
+            "bridge.courier.channel_test", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            without=config.secret_names,
+        )  # fmt: skip
+    except OSError as error:
+        reason = f"the test process could not be started ({error.strerror})"
+        return ChannelTestResult(verdict="retry", status=None, reason=reason, seconds=0.0)
     started = time.monotonic()
     try:
         output, _ = process.communicate(json.dumps(request).encode(), timeout=PATIENCE_SECONDS)

@@ -56,7 +56,12 @@ class HistoryIndex(Background):
         pause = self._start_seconds
         restart = _FIRST_RESTART_SECONDS
         while not self._stop.wait(pause):
-            process = self._start_process("bridge.history", without=self._secret_names)
+            try:
+                process = self._start_process("bridge.history", without=self._secret_names)
+            except OSError as error:  # no process, memory or descriptor is left
+                self._log.warning("indexer not started", problem=error.strerror, restart_seconds=restart)
+                pause, restart = restart, min(restart * 2, _SLOWEST_RESTART_SECONDS)
+                continue
             assert process.stdin is not None
             with suppress(BrokenPipeError):
                 process.stdin.write(self._settings)
