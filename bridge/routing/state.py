@@ -97,7 +97,7 @@ class Table:
             self._mark(key, None)
 
     def oldest(self) -> bytes:
-        """The longest unused key.
+        """The longest unused key. There must be one.
 
         A dict finds its first key slowly once many were removed before it, so the next ones are found with it.
         """
@@ -105,9 +105,24 @@ class Table:
             if not self._oldest:
                 self._oldest = list(islice(self.rows.items(), _OLDEST))
                 self._oldest.reverse()
-            key, row = self._oldest.pop()
+            key, row = self._oldest[-1]
             if self.rows.get(key) is row:
                 return key
+            self._oldest.pop()
+
+    def take_oldest(self) -> tuple[bytes, Any]:
+        """Remove the longest unused key, and return it with its row. There must be one."""
+        key = self.oldest()
+        self._oldest.pop()
+        row = self.rows[key]
+        self.remove(key)
+        return key, row
+
+    def keep_oldest(self) -> None:
+        """Count the longest unused key as used now. There must be one."""
+        key = self.oldest()
+        self._oldest.pop()
+        self.rows[key] = self.rows.pop(key)
 
     def _mark(self, key: bytes, row: Any) -> None:
         if not self.changed:

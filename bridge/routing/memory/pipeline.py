@@ -175,9 +175,7 @@ class Pipeline:
     def evict(self, state: State, table: Table, now_ns: int, silenced: SilencedBy) -> Run:
         """Remove the longest unused row of one of the clauses."""
         place = self._by_identity[table.clause]
-        key = table.oldest()
-        row = table.get(key)
-        table.remove(key)
+        key, row = table.take_oldest()
         outcome = self._stages[place].stage.evict(table, key, row, now_ns)
         if key not in table.rows:  # some rows say something of the clause itself and stay
             state.evicted[table.clause] = state.evicted.get(table.clause, 0) + 1

@@ -55,6 +55,19 @@ def test_a_combination_is_new_again() -> None:
     assert bench.lines() == ["0s single x1 #1", "2s single x1 #3", "3s single x1 #4"]
 
 
+def test_the_longest_unused_combination_goes_first() -> None:
+    """``new``: looking for old combinations at each match does not change which one goes."""
+    bench = Bench(New("n", ("k8s.pod.name",), 3600 * SECOND), keys_per_table=4)
+    for at, pod in enumerate("pqrps"):
+        event(bench, at, pod)
+    assert bench.lines()[-1] == "4s single x1 #5"
+    event(bench, 5, "p")
+    event(bench, 6, "r")
+    assert bench.reasons[-2:] == ["not_new", "not_new"]
+    event(bench, 7, "q")
+    assert bench.reasons[-1] == "sent"
+
+
 def test_the_latest_match_of_one_key_is_sent_in_each_window_and_counting_starts_from_zero() -> None:
     """``after``: not one notification for each evicted key."""
     bench = Bench(After("a", 3, MINUTE, POD), keys_per_table=2)

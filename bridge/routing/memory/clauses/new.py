@@ -75,7 +75,7 @@ class NewStage:
                 return
             key = table.oldest()
             if key in MARKS:
-                table.put(key, table.rows[key])  # to the end
+                table.keep_oldest()
             elif table.rows[key].last_ns <= event_ns - self._window_ns - LATENESS_NS:
                 table.remove(key)
             else:
