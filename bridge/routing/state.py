@@ -249,17 +249,21 @@ class State:
         return [(self.tables[clause], key) for _, clause, key in entries]
 
     def overflowing(self) -> Iterator[Table]:
-        """Tables from which the longest unused key must go, until the state is within its bounds."""
+        """Tables from which the longest unused key must go, until the state is within its bounds.
+
+        Rows that say something of a clause itself come back when they are evicted. Where only those are left, the
+        state stays too large.
+        """
         while self.too_large:
             clause, table = next(iter(self.too_large.items()))
-            for _ in range(len(table.rows) - table.limit):
-                yield table
-            if len(table.rows) <= table.limit:
-                self.too_large.pop(clause, None)
+            yield from _until_smaller(table, len(table.rows) - table.limit)
+            self.too_large.pop(clause, None)
         while self.size > self.keys_in_all:
             largest = max(self.tables.values(), key=lambda table: len(table.rows))
-            for _ in range(min(self.size - self.keys_in_all, _EVICTED_OF_LARGEST)):
-                yield largest
+            rows = len(largest.rows)
+            yield from _until_smaller(largest, min(self.size - self.keys_in_all, _EVICTED_OF_LARGEST))
+            if len(largest.rows) >= rows:
+                return
 
     @property
     def is_too_large(self) -> bool:
@@ -285,3 +289,12 @@ class State:
         tables = self.tables.values()
         self.timers = [(due_ns, table.clause, key) for table in tables for key, due_ns in table.due.items()]
         heapify(self.timers)
+
+
+def _until_smaller(table: Table, count: int) -> Iterator[Table]:
+    """The table for each row that is to be evicted, until it has ``count`` rows fewer or each row was tried."""
+    wanted = max(0, len(table.rows) - count)
+    for _ in range(len(table.rows)):
+        if len(table.rows) <= wanted:
+            return
+        yield table

@@ -21,6 +21,7 @@ from bridge.language.program.clauses import (
     With,
 )
 from bridge.language.program.program import Escalation
+from bridge.routing.memory.clauses.new import LOOKING_BACK, MARKS, Sighting
 from bridge.routing.state import KEYS_IN_ALL, KEYS_PER_TABLE
 from tests.routing.memory.harness import MINUTE, SECOND, Bench, condition
 
@@ -66,6 +67,19 @@ def test_the_longest_unused_combination_goes_first() -> None:
     assert bench.reasons[-2:] == ["not_new", "not_new"]
     event(bench, 7, "q")
     assert bench.reasons[-1] == "sent"
+
+
+@pytest.mark.parametrize("keys_in_all", [0, 1, 2])
+def test_eviction_ends_where_only_rows_are_left_that_come_back(keys_in_all: int) -> None:
+    """So it is in a partition of a fleet while others have more than all keys."""
+    bench = Bench(New("n", ("k8s.pod.name",), 3600 * SECOND), Absent("a", 3600 * SECOND, POD))
+    bench.state.table("r\nn").put(LOOKING_BACK, Sighting(0))
+    bench.state.keys_in_all = keys_in_all
+    for evicted, table in enumerate(bench.state.overflowing()):
+        bench.engine.pipelines[0].evict(bench.state, table, bench.now, bench.silenced)
+        assert evicted < 20
+    event(bench, 0, "p")
+    assert bench.state.table("r\nn").rows.keys() >= MARKS
 
 
 def test_the_latest_match_of_one_key_is_sent_in_each_window_and_counting_starts_from_zero() -> None:
