@@ -170,10 +170,10 @@ class Owner(Background):
             self._owned[request.partition].answer(request, self._router, now_ns)
         waiting = self._matches()
         more = False
-        keys = sum(each.state.size for each in self._owned.values())
+        total = keys = sum(each.state.size for each in self._owned.values())
         for number, part in self._owned.items():
             others = keys - part.state.size
-            part.state.keys_in_all = max(0, KEYS_IN_ALL - others)
+            part.state.keys_in_all = keys_for(part.state.size, others, total)
             matches = waiting.get(number, ())
             if part.decide(matches, deciding):
                 more |= len(matches) == _MATCHES or part.fire(now_ns, deciding)
@@ -329,3 +329,12 @@ class Owner(Background):
         except JournalError as error:
             self._log.warning("stored alert not read, counted as not silenced", error=str(error))
             return {}
+
+
+def keys_for(size: int, others: int, total: int) -> int:
+    """How many keys a partition of this size may have, where the other partitions of its owner have ``others``.
+
+    ``total`` is how many all had before any of them decided. After a take-over they may have more than an owner may
+    remember; then each is left with its share, so that no partition loses all.
+    """
+    return max(KEYS_IN_ALL - others, size * KEYS_IN_ALL // max(total, KEYS_IN_ALL))

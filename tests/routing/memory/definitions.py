@@ -111,7 +111,10 @@ class Plenty(Definition):
 
 @dataclass
 class Unseen(Definition):
-    """``new F in D``: no alert with an event time later than t - D was received before."""
+    """``new F in D``: no alert with an event time later than t - D was received before.
+
+    Where the clock was set so that the newest alert of a key is in the future, those before it may be forgotten.
+    """
 
     def receive(self, event: Event) -> None:
         seen = [each for each in self.past if each.key == event.key and each.time > event.time - self.window]
@@ -124,6 +127,12 @@ class Unseen(Definition):
 
     def pass_wall(self, wall: int) -> None:
         self.wall = wall
+
+    def step(self, wall: int) -> None:
+        early = {each.key for each in self.past if each.time > wall + FUTURE}
+        for each in self.past:
+            each.gone = each.gone or (each.key in early and each.time <= wall + FUTURE)
+        super().step(wall)
 
 
 @dataclass
