@@ -1,8 +1,8 @@
 """Moves what clauses remember when the bridge's wall clock was set. Pure.
 
-Times of the bridge (what was sent, when a timer fires) move by the step, so that nothing waits longer or ends sooner by
-it. Event times come from other machines and stay; one that is now in the future counts as received now, so it may be
-earlier than one that was before it: lists of event times are put in order again.
+Times of the bridge (what was sent, when a route began, when a timer fires) move by the step, so that nothing waits
+longer or ends sooner by it. Event times come from other machines and stay; one that is now in the future counts as
+received now, so it may be earlier than one that was before it: lists of event times are put in order again.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from bridge.common.clocks.clock import Step
 from bridge.routing.memory.clauses.absent import LastSeen
 from bridge.routing.memory.clauses.after import Released, Window
-from bridge.routing.memory.clauses.join import Partners
-from bridge.routing.memory.clauses.new import Sighting
+from bridge.routing.memory.clauses.join import Held, Partners
+from bridge.routing.memory.clauses.new import STARTED, Sighting
+from bridge.routing.memory.clauses.passage import pack
 from bridge.routing.memory.clauses.sequence import Waiting
 from bridge.routing.memory.clauses.throttle import Slots
 from bridge.routing.memory.clauses.unless import Sightings
@@ -31,7 +32,8 @@ def follow(state: State, step: Step) -> int:
     for table in state.tables.values():
         for key, row in list(table.rows.items()):
             due_ns = table.due.get(key)
-            table.replace(key, _moved(row, step), None if due_ns is None else step.moved(due_ns))
+            moved = Sighting(step.moved(row.last_ns)) if key == STARTED else _moved(row, step)
+            table.replace(key, moved, None if due_ns is None else step.moved(due_ns))
     return state.size
 
 
@@ -45,21 +47,26 @@ def _moved(row: Any, step: Step) -> Any:  # noqa: C901  # one case for each kind
         case Slots():
             return replace(row, sent=tuple(step.moved(each) for each in row.sent))
         case Incident():
+            passage = row.passage
             return replace(
                 row,
+                packed=pack(replace(passage, event_ns=step.now_ns)) if passage.event_ns > latest_ns else row.packed,
                 opened_ns=step.moved(row.opened_ns),
                 matched_ns=step.moved(row.matched_ns),
                 changed_ns=step.moved_if_set(row.changed_ns),
                 pending=tuple((step.moved(due_ns), channel) for due_ns, channel in row.pending),
             )
         case Partners():
-            held = tuple(replace(each, until_ns=step.moved(each.until_ns)) for each in row.held)
+            held = tuple(
+                Held(replace(each.passage, event_ns=event(each.passage.event_ns)), step.moved(each.until_ns))
+                for each in row.held
+            )
             partners = sorted([(event(each[0]), *each[1:]) for each in row.partners], key=lambda each: each[0])
             return replace(row, held=held, partners=tuple(partners))
         case Sighting():
             return replace(row, last_ns=event(row.last_ns))
         case Released():
-            return replace(row, at_ns=event(row.at_ns))
+            return replace(row, at_ns=step.moved(row.at_ns))
         case Window():
             times = tuple(sorted(map(event, row.times)))
             values = {value: event(at_ns) for value, at_ns in row.values.items()}

@@ -35,7 +35,7 @@ class Window(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
 
 
 class Released(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
-    """When an evicted key was last let through."""
+    """When an evicted key was last let through, in processing time."""
 
     at_ns: int
 
