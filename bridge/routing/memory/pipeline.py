@@ -24,6 +24,7 @@ from bridge.language.program.clauses import (
 from bridge.language.program.program import Route
 from bridge.routing.memory.clauses.new import NewStage
 from bridge.routing.memory.clauses.passage import NO_VALUES, Passage
+from bridge.routing.memory.clauses.sequence import as_one
 from bridge.routing.memory.clauses.stage import SilencedBy, Speaking, StageResult, not_silenced
 from bridge.routing.memory.clauses.stages import PlacedStage, Watch, own_key, placed_stages, watches_of
 from bridge.routing.memory.describe import describe
@@ -155,6 +156,8 @@ class Pipeline:
         placed = self._stages[watch.stage]
         table = state.table(placed.identity)
         outcome = placed.stage.observe(table, watch.number, key, seen, now_ns)  # type: ignore[attr-defined]
+        if isinstance(placed.clause, Then):
+            outcome = structs.replace(outcome, passed=as_one(outcome.passed, silenced))
         return self._continue(state, outcome, watch.stage, now_ns, silenced)
 
     def wake(self, state: State, table: Table, key: bytes, now_ns: int, silenced: SilencedBy) -> Run:

@@ -216,8 +216,9 @@ class Followed(Definition):
             each.time = wall if each.time > wall + FUTURE else each.time
 
     def _complete(self, met: list[Event], last: Event, at: int) -> None:
-        if met and not self.negated and not self.silenced(met[0]):
-            self.send(at, len(met), *met, last)
+        loud = [each for each in met if not self.silenced(each)]
+        if loud and not self.negated:
+            self.send(at, len(loud), *loud, last)
 
     def _follows(self, last: Event, first: Event) -> bool:
         later = last.time > first.time or (last.time == first.time and last.number > first.number)

@@ -438,3 +438,19 @@ def test_silenced_matches_count_but_spend_no_slot() -> None:
     events(bench, 2, 3)
     assert bench.reasons == ["below_threshold", "silenced", "below_threshold", "sent"]
     assert bench.lines() == ["3s single x2 #4"]
+
+
+def test_silenced_first_steps_are_left_out_of_a_notification_of_several() -> None:
+    """One alert completes all attempts; the silence of one of them covers no other."""
+    step = SequenceStep(condition("rule = b"), MINUTE, PAIR)
+    silent: set[str] = set()
+    bench = Bench(Then("then", (step,)), silenced=lambda alert_id: "s" if alert_id in silent else None)
+    firsts = [bench.event(at, k8s__pod__name="p") for at in range(3)]
+    silent.add(firsts[0])
+    bench.event(3, "b", k8s__pod__name="p")
+    assert bench.lines() == ["3s single x2 #2 names 2,4,3"]
+    silenced = bench.event(4, k8s__pod__name="p")
+    silent.add(silenced)
+    silent.add(bench.event(5, k8s__pod__name="p"))
+    bench.event(6, "b", k8s__pod__name="p")
+    assert len(bench.sent) == 1

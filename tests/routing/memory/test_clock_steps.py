@@ -82,7 +82,7 @@ def test_evicted_keys_are_let_through_as_often_as_without_the_step(by: int) -> N
 
 
 def test_the_return_of_a_key_ends_its_incident_after_a_step_back() -> None:
-    """The key was last heard of in the future, by the new clock."""
+    """The last alert of the key is in the future, by the new clock."""
     bench = Bench(Absent("a", MINUTE, ("k8s.pod.name",)))
     bench.event(0, k8s__pod__name="p")
     bench.pass_until(100)

@@ -13,7 +13,7 @@ import msgspec
 from bridge.language.program.clauses import Then
 from bridge.routing.memory.clauses.after import RELEASED, Released, release
 from bridge.routing.memory.clauses.passage import Passage
-from bridge.routing.memory.clauses.stage import LATENESS_NS, Seen, StageResult
+from bridge.routing.memory.clauses.stage import LATENESS_NS, Seen, SilencedBy, StageResult
 from bridge.routing.memory.keys import HASH_SIZE
 from bridge.routing.memory.moments import moment
 from bridge.routing.reason import Reason
@@ -69,7 +69,7 @@ class SequenceStage:
         return StageResult(reason=Reason.SEQUENCE_OPEN, detail=f"waits for step 2 until {until}")
 
     def observe(self, table: Table, number: int, key: bytes, seen: Seen, now_ns: int) -> StageResult:
-        """An alert meets the condition of a step."""
+        """An alert meets the condition of a step. Passes each attempt that it completes."""
         place = bytes((number,)) + key
         row: Waiting = table.get(place) or Waiting()
         step = self._steps[number]
@@ -82,7 +82,7 @@ class SequenceStage:
         for attempt in met:
             stepped = _stepped(attempt, number, seen, self._due(seen.event_ns, number + 1))
             done += self._advance(table, stepped, number + 1, now_ns)
-        return StageResult(_as_one(done))
+        return StageResult(tuple(done))
 
     def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
         """Deadlines have passed: an attempt ends, or passes if the step was a ``then not``."""
@@ -175,10 +175,16 @@ def _stepped(attempt: OpenSequence, number: int, seen: Seen, due_ns: int) -> Ope
     )
 
 
-def _as_one(done: list[Passage]) -> tuple[Passage, ...]:
-    """One notification names all attempts that one alert completes. Its texts are of the first attempt."""
+def as_one(done: tuple[Passage, ...], silenced: SilencedBy) -> tuple[Passage, ...]:
+    """One notification names all attempts that one alert completes. Its texts are of the first attempt.
+
+    Those whose first step is silenced are left out, unless all are.
+    """
     if len(done) < 2:
-        return tuple(done)
+        return done
+    done = tuple([each for each in done if silenced(each.alert_id) is None]) or done[:1]
+    if len(done) < 2:
+        return done
     first = done[0]
     named = tuple(dict.fromkeys(each for passage in done for each in passage.alerts))[:_MAX_NAMED]
     return (msgspec.structs.replace(first, count=len(done), alerts=named),)
