@@ -305,5 +305,7 @@ def _loud(passages: tuple[Passage, ...], silenced: SilencedBy) -> Iterator[Passa
         loud = tuple(each for each in passage.alerts if silenced(each) is None)
         if loud:
             count = passage.count - (len(passage.alerts) - len(loud))
-            about = passage.alert_id if passage.alert_id in loud else loud[0]
-            yield structs.replace(passage, alerts=loud, count=count, alert_id=about)
+            about, values = passage.alert_id, passage.values
+            if about not in loud:
+                about, values = loud[0], NO_VALUES  # the values belong to the one that is left out
+            yield structs.replace(passage, alerts=loud, count=count, alert_id=about, values=values)

@@ -454,3 +454,39 @@ def test_silenced_first_steps_are_left_out_of_a_notification_of_several() -> Non
     silent.add(bench.event(5, k8s__pod__name="p"))
     bench.event(6, "b", k8s__pod__name="p")
     assert len(bench.sent) == 1
+
+
+JOINED = With("w", "audit", condition("rule = b"), MINUTE, PAIR)
+
+
+def _shells(bench: Bench) -> list[str]:
+    """A shell in each of two pods, the first one worse, and who opened it."""
+    bench.event(0, "b", k8s__pod__name="p", ka__user__name="alice")
+    bench.event(0, "b", k8s__pod__name="q", ka__user__name="bob")
+    worst = bench.event(1, priority=Priority.CRITICAL, k8s__pod__name="p")
+    return [worst, bench.event(2, k8s__pod__name="q")]
+
+
+def test_what_was_joined_with_the_worst_alert_is_in_its_digest() -> None:
+    """The escalation is about that alert as well."""
+    bench = Bench(JOINED, Group("g", ("rule",)), title="%audit.ka.user.name", escalations=(Escalation("boss", MINUTE),))
+    worst, _ = _shells(bench)
+    bench.pass_until(200)
+    assert [(each.kind.value, each.alert_id) for _, each in bench.sent] == [("digest", worst), ("escalation", worst)]
+    assert [each.values["audit.ka.user.name"] for _, each in bench.sent] == ["alice", "alice"]
+
+
+def test_what_was_joined_with_a_silenced_alert_is_not_said_of_another() -> None:
+    """The digest is about another alert then."""
+    silent: set[str] = set()
+    bench = Bench(
+        JOINED,
+        Group("g", ("rule",)),
+        title="%audit.ka.user.name",
+        silenced=lambda alert_id: "s" if alert_id in silent else None,
+    )
+    worst, other = _shells(bench)
+    silent.add(worst)
+    bench.pass_until(100)
+    ((_, digest),) = bench.sent
+    assert (digest.alert_id, digest.values) == (other, {})

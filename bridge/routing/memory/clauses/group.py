@@ -25,6 +25,7 @@ class OpenGroup(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False
     worst: tuple[tuple[int, int, str], ...] = ()
     """The worst of them: severity, event time, id; at most L."""
     latest: Passage | None = None
+    """The latest of them, with the values of the worst: the digest is about that one."""
     suppressed: int = 0
 
 
@@ -42,6 +43,8 @@ class GroupStage:
         due_ns = now_ns + self._wait_ns if row is None else table.due.get(key, now_ns + self._every_ns)
         row = row or OpenGroup()
         worst = tuple(sorted((*row.worst, (passage.severity, passage.event_ns, passage.alert_id)))[: self._limit])
+        if row.latest is not None and worst[0][2] != passage.alert_id and passage.values != row.latest.values:
+            passage = msgspec.structs.replace(passage, values=row.latest.values)
         count = row.count + passage.count
         first_ns = passage.first_ns if row.count == 0 else min(row.first_ns, passage.first_ns)
         table.put(key, OpenGroup(count, first_ns, max(row.last_ns, passage.last_ns), worst, passage), due_ns)
