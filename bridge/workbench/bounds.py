@@ -49,7 +49,7 @@ class Bound:
 
 
 class RoutingCounts:
-    """How many alerts each route acted on, and how many notifications each channel would have received."""
+    """How many alerts each route matched, held back or not, and how many notifications each channel would have got."""
 
     def __init__(self, router: Router) -> None:
         self._run = VirtualRun(router)
@@ -73,7 +73,11 @@ class RoutingCounts:
     def failure(self, bound: Bound) -> str | None:
         """Why the bound does not hold, in one sentence; None where it does."""
         count = (self._by_channel if bound.channel else self._by_route)[bound.name]
-        return None if bound.holds(count) else f"expected {bound.comparison} {bound.count}, counted {count}"
+        if bound.holds(count):
+            return None
+        noun = "notification" if bound.channel else "match"
+        plural = "" if count == 1 else "s" if bound.channel else "es"
+        return f"expected {bound.comparison} {bound.count}, counted {count} {noun}{plural}"
 
 
 def parse_bound(text: str) -> Bound:

@@ -55,7 +55,8 @@ def test_routes_and_channels_are_counted() -> None:
     counted = counts("a", "a", "x")
     for text in ("a b exactly 2", "to pager exactly 2", "otherwise exactly 1", "to archive exactly 1", "m exactly 0"):
         assert counted.failure(parse_bound(text)) is None, text
-    assert counted.failure(parse_bound("to pager at least 3")) == "expected at least 3, counted 2"
+    assert counted.failure(parse_bound("to pager at least 3")) == "expected at least 3, counted 2 notifications"
+    assert counted.failure(parse_bound("to archive exactly 2")) == "expected exactly 2, counted 1 notification"
 
 
 def test_clauses_with_memory_count_what_they_send() -> None:
@@ -63,6 +64,7 @@ def test_clauses_with_memory_count_what_they_send() -> None:
     counted = counts("m", "m", "m")
     counted.finish()
     assert counted.failure(parse_bound("m exactly 3")) is None
+    assert counted.failure(parse_bound("m exactly 2")) == "expected exactly 2, counted 3 matches"
     assert counted.failure(parse_bound("to chat exactly 2")) is None
 
 

@@ -35,7 +35,8 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--expect", type=_bound, action="append", default=[], metavar="BOUND",
-        help="'ROUTE exactly N', 'ROUTE at most N' or 'ROUTE at least N'; for a channel: 'to CHANNEL exactly N'",
+        help="'ROUTE exactly N', 'at most N' or 'at least N' alerts that the route matches, held back or not; "
+        "'to CHANNEL exactly N' notifications",
     )  # fmt: skip
     parser.add_argument("--junit", type=Path, metavar="FILE", help="also write the results as JUnit XML")
     parser.set_defaults(run=run, parser=parser)
