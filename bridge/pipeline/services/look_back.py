@@ -132,6 +132,9 @@ class LookBackService(Background):
                 self._log.error("recorded alerts not read", problem=str(error), again_seconds=_FAULT_SECONDS)
                 self._stop.wait(_FAULT_SECONDS)
                 self._again.set()
+            except Exception:
+                self._again.set()
+                raise
             finally:
                 self._report = None
 
