@@ -9,6 +9,7 @@ import msgspec
 
 from bridge.routing.memory.clauses.passage import Passage, pack, unpack
 from bridge.routing.memory.clauses.stage import StageResult
+from bridge.routing.memory.held_back import HeldBack
 from bridge.routing.notification import NotificationKind
 from bridge.routing.reason import Reason
 from bridge.routing.state import Table
@@ -62,11 +63,16 @@ class IncidentStage:
     """The last stage: opens incidents, escalates, resolves."""
 
     def __init__(
-        self, to: tuple[str, ...], ladder: tuple[tuple[int, str], ...], resolve_after_ns: int = RESOLVE_AFTER_NS
+        self,
+        to: tuple[str, ...],
+        ladder: tuple[tuple[int, str], ...],
+        held_back: HeldBack,
+        resolve_after_ns: int,
     ) -> None:
         """``ladder`` are the escalations: after how long, and to which channel."""
         self._to = to
         self._ladder = ladder
+        self._held_back = held_back
         self._resolve_after_ns = resolve_after_ns
 
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Passage:
@@ -97,7 +103,7 @@ class IncidentStage:
         if row.state is IncidentState.RESOLVED:
             table.remove(key)
             return StageResult()
-        if row.matched_ns + self._resolve_after_ns <= now_ns:
+        if self._ends_ns(table, key, row) <= now_ns:
             return self.resolve(table, key, "", now_ns)
         due = tuple(channel for due_ns, channel in row.pending if due_ns <= now_ns)
         left = tuple(each for each in row.pending if each[0] > now_ns)
@@ -143,25 +149,30 @@ class IncidentStage:
         self._store(table, key, changed)
         return StageResult((_about(changed, NotificationKind.RESOLVED),), Reason.RESOLVED)
 
-    def about(self, row: Any, now_ns: int) -> str | None:
+    def about(self, table: Table, key: bytes, now_ns: int) -> str | None:
         """The alert that an escalation would be about, if one is due."""
+        row: Incident = table.get(key)  # type: ignore[assignment]
         due = row.state is IncidentState.OPEN and any(due_ns <= now_ns for due_ns, _ in row.pending)
-        return row.passage.alert_id if due and row.matched_ns + self._resolve_after_ns > now_ns else None
+        return row.passage.alert_id if due and self._ends_ns(table, key, row) > now_ns else None
 
     def silence(self, table: Table, key: bytes, now_ns: int) -> None:
         """The escalation that is due is silenced: it is due when the incident next matches after the silence."""
         row: Incident = table.get(key)  # type: ignore[assignment]
         later = [due_ns for due_ns, _ in row.pending if due_ns > now_ns]
-        table.put(key, row, min([row.matched_ns + self._resolve_after_ns, *later]))
+        table.put(key, row, min([self._ends_ns(table, key, row), *later]))
 
     def _store(self, table: Table, key: bytes, row: Incident) -> None:
         if row.state is IncidentState.RESOLVED:
             table.put(key, row, row.changed_ns + _LISTED_NS)
             return
-        due_ns = row.matched_ns + self._resolve_after_ns
+        due_ns = self._ends_ns(table, key, row)
         if row.pending and row.state is IncidentState.OPEN:
             due_ns = min(due_ns, *[each[0] for each in row.pending])
         table.put(key, row, due_ns)
+
+    def _ends_ns(self, table: Table, key: bytes, row: Incident) -> int:
+        """When it ends if nothing matches until then. An alert that is held back has matched too."""
+        return max(row.matched_ns, self._held_back.latest_ns(table.state, key)) + self._resolve_after_ns
 
 
 def _about(incident: Incident, kind: NotificationKind) -> Passage:

@@ -28,6 +28,7 @@ from bridge.routing.memory.clauses.sequence import as_one
 from bridge.routing.memory.clauses.stage import SilencedBy, Speaking, StageResult, not_silenced
 from bridge.routing.memory.clauses.stages import PlacedStage, Watch, own_key, placed_stages, watches_of
 from bridge.routing.memory.describe import describe
+from bridge.routing.memory.held_back import HeldBack
 from bridge.routing.memory.incident import RESOLVE_AFTER_NS, Incident, IncidentStage
 from bridge.routing.memory.keys import HASH_SIZE, key_reader, shown_key
 from bridge.routing.notification import NotificationKind
@@ -79,7 +80,9 @@ class Pipeline:
             incident_key = key_reader(by, labels, secret) if by is not None else (lambda alert: bytes.fromhex(alert.id))
         ladder = tuple(sorted((each.after_ns, each.channel) for each in route.escalations if each.table is None))
         self._named_ladder = [(each.after_ns, each.table) for each in route.escalations if each.table is not None]
-        self.incidents = IncidentStage(route.to, ladder, route.resolve_after_ns or RESOLVE_AFTER_NS)
+        self.incidents = IncidentStage(
+            route.to, ladder, HeldBack(self._stages), route.resolve_after_ns or RESOLVE_AFTER_NS
+        )
         self.incident_table = f"{route.name}\nincident"
         self._incident_hash = blake2b(route.name.encode() + b"\n", digest_size=8)
         self._stages.append(PlacedStage(None, self.incidents, self.incident_table, incident_key))
@@ -167,7 +170,7 @@ class Pipeline:
         if silenced is not_silenced:
             return self._continue(state, stage.wake(table, key, now_ns), place, now_ns, silenced)
         speaking = self._speaking[place]
-        if speaking is not None and (about := speaking.about(table.get(key), now_ns)) and silenced(about):
+        if speaking is not None and (about := speaking.about(table, key, now_ns)) and silenced(about):
             speaking.silence(table, key, now_ns)
             return Run((), Reason.SILENCED)
         outcome = stage.wake(table, key, now_ns)

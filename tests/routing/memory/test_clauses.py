@@ -490,3 +490,25 @@ def test_what_was_joined_with_a_silenced_alert_is_not_said_of_another() -> None:
     bench.pass_until(100)
     ((_, digest),) = bench.sent
     assert (digest.alert_id, digest.values) == (other, {})
+
+
+HOUR = 60 * MINUTE
+HOLDING = pytest.mark.parametrize("clause", [Throttle("t", 1, 72 * HOUR, POD), Group("g", POD, 0, 72 * HOUR)])
+
+
+@HOLDING
+def test_an_incident_is_open_while_its_alerts_are_held_back(clause: Clause) -> None:
+    """They are matches as well: it is not resolved after a day, and escalates."""
+    bench = Bench(clause, escalations=(Escalation("boss", 48 * HOUR),))
+    events(bench, *range(0, 60 * 3600, 6 * 3600), k8s__pod__name="p")
+    bench.pass_until(70 * 3600)
+    assert [(at // 3600, each.kind.value) for at, each in bench.sent] == [(0, "single"), (48, "escalation")]
+
+
+@HOLDING
+def test_an_incident_is_resolved_a_day_after_its_latest_alert(clause: Clause) -> None:
+    """Also where that one is held back still."""
+    bench = Bench(clause)
+    events(bench, 0, 3600, k8s__pod__name="p")
+    bench.pass_until(70 * 3600)
+    assert [(at // 3600, each.kind.value) for at, each in bench.sent] == [(0, "single"), (25, "resolved")]

@@ -70,7 +70,7 @@ class Watching(Stage, Protocol):
 class Speaking(Protocol):
     """A stage whose timers send notifications of their own, which a silence can hold back."""
 
-    def about(self, row: Any, now_ns: int) -> str | None:
+    def about(self, table: Table, key: bytes, now_ns: int) -> str | None:
         """The id of the alert that the row's timer would send a notification about; None if it would send none."""
 
     def silence(self, table: Table, key: bytes, now_ns: int) -> None:

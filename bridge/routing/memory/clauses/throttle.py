@@ -61,9 +61,9 @@ class ThrottleStage:
         self._store(table, key, Slots((*row.sent, now_ns)), now_ns)
         return StageResult((_summary(row, row.last),))
 
-    def about(self, row: Any, now_ns: int) -> str | None:
+    def about(self, table: Table, key: bytes, now_ns: int) -> str | None:
         """The alert that a summary would be about, if one is due."""
-        current = self._current(row, now_ns)
+        current = self._current(table.get(key) or Slots(), now_ns)
         return None if current.last is None or len(current.sent) >= self._count else current.last.alert_id
 
     def silence(self, table: Table, key: bytes, now_ns: int) -> None:
