@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bridge.common.errors import SetupError
 from bridge.common.extras import install_command
-from bridge.common.net.tcp_socket import addresses_of
+from bridge.common.net.tcp_socket import addresses_of, bind_problem
 from bridge.common.net.unix_socket import group_number
 from bridge.config.load import LoadedConfig
 from bridge.config.reading.document import Place
@@ -131,20 +131,20 @@ def _ports(config: Config) -> Iterator[_Problem]:
     for place, address in listeners:
         # The ports may be those of the bridge that runs. The addresses must still be this machine's.
         if problem := _unbindable(address.host, 0 if runs else address.port):
-            hint = "check that the address is this machine's and that the port is free"
-            yield place, f"cannot listen on {address.host}:{address.port} ({problem})", hint
+            why, hint = problem
+            yield place, f"cannot listen on {address.host}:{address.port} ({why})", hint
 
 
-def _unbindable(host: str, port: int) -> str:
-    """Why the address cannot be bound. It is not listened on, which would disturb a bridge that starts meanwhile."""
+def _unbindable(host: str, port: int) -> tuple[str, str] | None:
+    """Why the address cannot be bound, and what to do. It is not listened on: that would disturb a starting bridge."""
     try:
         for family, address in addresses_of(host, port):
             with closing(socket.socket(family, socket.SOCK_STREAM)) as trial:
                 trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 trial.bind(address)
     except OSError as error:
-        return error.strerror or str(error)
-    return ""
+        return bind_problem(error)
+    return None
 
 
 def _is_running(journal: Path) -> bool:
