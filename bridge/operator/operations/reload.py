@@ -78,7 +78,12 @@ def clause_name(identity: str) -> str:
 
 def reload_problem(reloading: ReloadControls) -> str:
     """What is wrong with the files on disk and since when; empty while they are in use."""
-    return f"{reloading.problem} (since {iso_text(reloading.since_ns)})" if reloading.problem else ""
+    return f"{reloading.problem} (since {_second(reloading.since_ns)})" if reloading.problem else ""
+
+
+def _second(time_ns: int) -> str:
+    """``2026-11-28 18:14:53 UTC``."""
+    return f"{iso_text(time_ns)[:19].replace('T', ' ')} UTC"
 
 
 class ReloadOperations:
