@@ -11,6 +11,7 @@ TYPE_CHECKING = False  # typing takes longer to import than the rest of --versio
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from typing import NoReturn
 
     from bridge.cli.parser import Parser
 
@@ -81,6 +82,12 @@ FOLDERS = {
 
 USAGE = 2
 """Exit code: the command line is wrong, or the output cannot be written."""
+_RUNNING = ("run", "start", "serve")
+"""What people type to run the bridge."""
+_COMPARISONS = frozenset(
+    ("=", "==", "!=", "contains", "icontains", "startswith", "endswith", "glob", "regex", "in", "exists", "and", "or")
+)
+"""Words that follow the field in a condition. No file has such a name."""
 _INTERRUPTED = 130
 _PIPE_CLOSED = 141
 
@@ -166,8 +173,9 @@ def _run(given: Sequence[str]) -> int:
     runs_bridge = len(given) == 2 and given[0] == "--config"
     parser = make_parser(() if runs_bridge else (name,) if name in VERBS else VERBS)
     if given and not given[0].startswith("-") and name not in VERBS:
-        parser.refuse("verb", given[0], [verb.replace("_", "-") for verb in VERBS])
+        _refuse_verb(parser, given[0])
     args, rest = parser.parse_known_args(given)
+    _refuse_unquoted(parser, args, rest)
     if rest:
         _take_files(parser, args, rest)
     verb = getattr(args, "run", None)
@@ -184,6 +192,28 @@ def _run(given: Sequence[str]) -> int:
     from bridge.daemon.start import run_bridge
 
     return run_bridge(args.bridge_config)
+
+
+def _refuse_verb(parser: Parser, word: str) -> NoReturn:
+    """Exit with the command that was probably meant: a verb, or one that uses the file that was named."""
+    meant = ""
+    if word in _RUNNING:
+        meant = "run the bridge with: falco-bridge --config FILE"
+    elif word.endswith((".yaml", ".yml")):
+        meant = f"run the bridge with: falco-bridge --config {word}"
+    elif word.endswith(".route"):
+        meant = f"check a route file with: falco-bridge check {word}"
+    if meant:
+        parser.exit(USAGE, f"{parser.prog}: there is no verb `{word}`; {meant}\n")
+    parser.refuse("verb", word, [verb.replace("_", "-") for verb in VERBS])
+
+
+def _refuse_unquoted(parser: Parser, args: argparse.Namespace, rest: list[str]) -> None:
+    """Exit if the words after a condition are the rest of it, which the shell has split."""
+    condition = getattr(args, "condition", None)
+    words = [*map(str, getattr(args, "files", ())), *rest]
+    if isinstance(condition, str) and words and words[0] in _COMPARISONS:
+        parser.exit(USAGE, f"{parser.prog} {args.verb}: write the condition in quotes: '{condition} {words[0]} …'\n")
 
 
 def _take_files(parser: argparse.ArgumentParser, args: argparse.Namespace, rest: list[str]) -> None:

@@ -18,6 +18,8 @@ class Parser(argparse.ArgumentParser):
             formatter_class=_Formatter,
             **({"epilog": f"example:\n{shown}"} if example else {}) | settings,
         )
+        self.register("action", None, _StoreOnce)
+        self.register("action", "store", _StoreOnce)
 
     def refuse(self, kind: str, word: str, known: Iterable[str]) -> NoReturn:
         """Exit with the verb or action that was probably meant."""
@@ -43,6 +45,21 @@ class Parser(argparse.ArgumentParser):
         if action.option_strings:
             raise argparse.ArgumentError(action, f"it cannot be `{value}`; {_meant('choice', str(value), known)}")
         self.refuse(str(action.metavar or action.dest).lower(), str(value), known)
+
+
+class _StoreOnce(argparse._StoreAction):  # noqa: SLF001
+    """Refuses an option that is given twice: argparse would use the last value and forget the others silently."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        if option_string is not None and getattr(namespace, self.dest, self.default) is not self.default:
+            raise argparse.ArgumentError(self, "it is given twice; give it once")
+        super().__call__(parser, namespace, values, option_string)
 
 
 def _options(parser: argparse.ArgumentParser) -> set[str]:

@@ -147,3 +147,13 @@ def test_only_the_alerts_with_the_id_are_read_of_a_journal(tmp_path: Path, monke
     identity = alerts[7].id.upper()
     assert main(["explain", str(tmp_path / "r.route"), "--alerts", str(tmp_path / "j.db"), "--id", identity]) == 0
     assert main(["match", "rule exists", str(tmp_path / "j.db"), "--id", identity[:30]]) == 0
+
+
+def test_a_file_without_alerts_is_named(tmp_path: Path) -> None:
+    """And where no file is named, that standard input was read."""
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text("", "utf-8")
+    assert run("explain", ROUTES, "--alerts", empty).stderr == f"falco-bridge explain: no alert found in {empty}\n"
+    assert run("explain", ROUTES, given="").stderr == (
+        "falco-bridge explain: no alert found on standard input; name a file of alerts with --alerts\n"
+    )

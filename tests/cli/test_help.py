@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from bridge.cli.main import VERBS, make_parser
 from tests.cli.commands import ALERTS, ROOT, ROUTES, run
 
@@ -115,3 +117,30 @@ def test_a_full_disk_a_closed_output_and_odd_bytes_cause_no_traceback(tmp_path: 
     alert = '{"rule": "a\ufffd"}'
     for condition in ("rule = a\udcff", 'rule regex "a\udcff"', 'rule = "a\udcff"'):
         assert run("match", condition, given=alert).stdout == alert + "\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--config", "a.yaml", "--config", "b.yaml"], "falco-bridge: error: argument --config: it is given twice; give it once"),
+        (["status", "--config", "a", "--config=b"], "argument --config: it is given twice; give it once"),
+        (["commands", "--from", "a", "--from", "b"], "argument --from: it is given twice; give it once"),
+        (["run", "--config", "c.yaml"], "there is no verb `run`; run the bridge with: falco-bridge --config FILE"),
+        (["c.yaml"], "there is no verb `c.yaml`; run the bridge with: falco-bridge --config c.yaml"),
+        (["c.route"], "there is no verb `c.route`; check a route file with: falco-bridge check c.route"),
+        (["history", "rule", "=", "x", "--config", "c"], "history: write the condition in quotes: 'rule = …'"),
+        (["match", "rule", "exists", "a.jsonl"], "match: write the condition in quotes: 'rule exists …'"),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, list) else "",
+)  # fmt: skip
+def test_a_wrong_command_line_is_answered_with_the_right_one(words: list[str], sentence: str) -> None:
+    """Nothing is run: not with the last of two configs, and not with a part of a condition."""
+    done = run(*words)
+    assert done.returncode == 2
+    assert done.stderr.rstrip().endswith(sentence)
+
+
+def test_one_value_replaces_a_default_and_repeatable_options_repeat() -> None:
+    """Only an option with one value is refused when it is given twice."""
+    args = make_parser(("test",)).parse_args(["test", "a.route", "--label", "a=b", "--label", "c=d"])
+    assert len(args.label) == 2

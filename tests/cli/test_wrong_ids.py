@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (["show", "99"], 1, "it may be the id of a dead letter (falco-bridge dead show 99)"),
         (["show", "99"], 1, "or of a quarantined message (falco-bridge quarantine show 99)"),
         (["show", "0123abcd"], 1, "it may be the id of a silence (falco-bridge silence list)"),
-        (["show", "nonsense"], 1, "falco-bridge history lists alerts"),
+        (["show", "nonsense"], 1, "`falco-bridge history` lists alerts"),
         (["dead", "show", "98eb6bfa98eb6bfa98eb6bfa98eb6bfa"], 2, "(falco-bridge show 98eb6bfa98eb6bfa98eb6bfa98eb6bfa)"),
         (["dead", "retry", "x"], 2, "'x' is not the number of a dead letter; falco-bridge dead list lists them"),
         (["dead", "retry", "9" * 30], 2, "is not the number of a dead letter"),

@@ -75,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
         return 2
     if not count:
         which = f" with the id {args.id[:40]!a}{other_kinds(args.id, 'an alert')}" if args.id else ""
-        print(f"falco-bridge explain: no alert found{which}", file=sys.stderr)
+        where = f"in {path}" if path != "-" else "on standard input; name a file of alerts with --alerts"
+        print(f"falco-bridge explain: no alert found{which or f' {where}'}", file=sys.stderr)
     return 0 if count else 2
 
 

@@ -157,7 +157,7 @@ def _print(args: argparse.Namespace, alerts: Iterable[Alert]) -> int:
         count += 1
         print(line)
     if not count and not args.json:
-        print("falco-bridge commands: no command is recorded that meets this", file=sys.stderr)
+        print("falco-bridge commands: no such command is recorded", file=sys.stderr)
     return 0 if count else _NONE
 
 

@@ -64,7 +64,7 @@ def _not_one(start: str, ids: list[str]) -> int:
 
     shown = one_line(start, 40)
     if not ids:
-        more = other_kinds(start, "an alert") or "; falco-bridge history lists alerts with --fields id"
+        more = other_kinds(start, "an alert") or "; `falco-bridge history` lists alerts with their ids"
         print(f"falco-bridge show: no stored alert has an id that starts with {shown}{more}", file=sys.stderr)
         return _NONE
     more = " and more" if len(ids) == _MOST else ""
