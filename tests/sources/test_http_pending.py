@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import threading
 import time
 
+from bridge.common.net.tcp_socket import listen_tcp
+from bridge.http.guard import ConnectionLimits, Guard
+from bridge.http.listener import Listener
+from bridge.http.request import MAX_BODY_BYTES
 from bridge.http.response import Response, SharedSocket
+from bridge.sources.contract import Batch
+from bridge.sources.http.answering import AnswerCounts, Answering
+from bridge.sources.http.committing import Committer
 from bridge.sources.http.limits import HttpLimits
 from bridge.sources.http.pending import PendingRequest, PendingRequests
 from tests.sources.collector import Collector, running
 from tests.sources.test_http_hostile import GOOD, connected
-from tests.sources.test_http_source import source
+from tests.sources.test_http_source import ALERT, source
 
 
 class UnsentConnection:
@@ -24,8 +32,10 @@ class UnsentConnection:
         return
 
 
-def request(size: int = 10) -> PendingRequest:
-    return PendingRequest(b"x" * size, b"identity", Response(UnsentConnection(), "POST", first=True, last=False))
+def request(body: int | bytes = 10, encoding: bytes = b"identity") -> PendingRequest:
+    """``body`` is its size where it does not matter."""
+    content = body if isinstance(body, bytes) else b"x" * body
+    return PendingRequest(content, encoding, Response(UnsentConnection(), "POST", first=True, last=False))
 
 
 def test_requests_of_one_turn_are_passed_on_together_and_in_order() -> None:
@@ -149,3 +159,34 @@ def test_senders_that_post_again_after_their_answers_share_commits() -> None:
             each.join(60)
     assert len(taken.alerts) == 160
     assert len(taken.batches) < 120
+
+
+def test_a_body_that_was_refused_is_not_held() -> None:
+    """It waits with others for their commit. If the disk is full by then, they are accepted, and it is not."""
+
+    async def scenario() -> None:
+        pending = PendingRequests(HttpLimits(hold_after=-1), asyncio.get_running_loop())
+        counts = AnswerCounts()
+        sockets = listen_tcp("127.0.0.1", 0)
+        listener = Listener("127.0.0.1", 0, Guard(), ConnectionLimits(), sockets=sockets)
+        answering = Answering("http", Guard(), HttpLimits(), listener, pending, counts, lambda action: action())
+
+        def stuck(batch: Batch) -> None:
+            answering.hold(stuck=True)
+            taken(batch)
+
+        committer = Committer("http", pending, stuck, answering.answer, None)
+        good, refused = request(ALERT), request(gzip.compress(b"x" * (MAX_BODY_BYTES + 1)), b"gzip")
+        assert pending.put(good)
+        assert pending.put(refused)
+        pending.stop()
+        committer.run()
+        sockets[0].close()
+        assert good.response.reply is not None
+        assert refused.response.reply is not None
+        assert (good.response.reply.status, refused.response.reply.status) == (202, 413)
+        assert counts.held == 1
+
+    taken = Collector()
+    asyncio.run(scenario())
+    assert (len(taken.alerts), taken.rejected) == (1, [])

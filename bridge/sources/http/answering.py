@@ -151,7 +151,7 @@ class Answering:
                 "alerts held in memory: the disk cannot be written", source=self._source_name,
                 remedy="free disk space for the journal; held alerts are lost if the bridge dies before",
             )  # fmt: skip
-        self._counts.held += sum([request.reply(_HELD) for request in requests])
+        self._counts.held += sum([request.hold(_HELD) for request in requests])
 
     # In the committer's thread
 

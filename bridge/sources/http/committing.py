@@ -131,10 +131,11 @@ class Committer:
         except Exception:  # noqa: BLE001  # a bug must affect this request only
             self._log.exception("request failed", source=self._source_name)
             payload = INTERNAL_ERROR
-        if isinstance(payload, Reply) and request.answered:  # with 202: nothing that was accepted may vanish
-            payload = Payload(
-                rejected=[RejectedMessage(f"was refused after it had been held: {payload.text}", request.body)]
-            )
+        if isinstance(payload, Reply):
+            request.is_refused = True
+            if request.answered:  # with 202: nothing that was accepted may vanish
+                why = f"was refused after it had been held: {payload.text}"
+                payload = Payload(rejected=[RejectedMessage(why, request.body)])
         if isinstance(payload, Reply):
             group.payloads.append(None)
             group.answers.append((request, payload))

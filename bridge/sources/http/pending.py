@@ -35,12 +35,24 @@ class PendingRequest:
     since: float = field(default_factory=time.monotonic)
     answered: bool = False
     """Set by the loop's thread only, which may not know yet what the committer's thread has answered."""
+    is_refused: bool = False
+    """Set by the committer's thread only: nothing of it is stored, and the reply says why."""
 
     def reply(self, reply: Reply) -> bool:
         """Respond, unless that was done already. Returns whether it was not."""
         if self.answered:
             return False
         self.answered = True
+        return self.response.respond(reply)
+
+    def hold(self, reply: Reply) -> bool:
+        """Accept it before its commit, unless that was done, or it is refused. Returns whether it was accepted."""
+        if self.answered:
+            return False
+        self.answered = True  # first: the committer's thread reads it after it has refused the request
+        if self.is_refused:
+            self.answered = False
+            return False
         return self.response.respond(reply)
 
 
