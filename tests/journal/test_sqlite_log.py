@@ -19,6 +19,7 @@ from bridge.journal.sqlite import database, log_copier, log_space
 from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.file import connect
 from tests.support.builders import entries
+from tests.support.limits import no_threads
 from tests.support.waiting import wait_until
 
 _ROUNDS = 6
@@ -177,3 +178,11 @@ def test_transactions_in_a_row_do_not_switch_how_locks_are_waited_for(path: Path
                 assert opened.number("SELECT count(*) FROM alerts") == 0
         assert not [each for each in statements if "busy_timeout" in each]
         assert opened.rows(int, "PRAGMA busy_timeout") == [database.BUSY_SECONDS * 1000]
+
+
+def test_what_is_committed_is_no_failure_where_no_thread_is_left(path: Path, journal: Journal) -> None:
+    """The log is copied later, once there is a thread for it."""
+    with no_threads():
+        for number in range(5):
+            assert journal.alerts.append("s", 0, entries(number)) == 1
+    append_until_copied(path, journal, 5)

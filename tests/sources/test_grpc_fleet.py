@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,6 +26,7 @@ from bridge.sources.grpc.tls import Certificates, ClientTls
 from tests.sources.collector import Collector, running
 from tests.support.certificates import make_authority
 from tests.support.dns_server import DnsServer
+from tests.support.limits import no_threads
 from tests.support.waiting import wait_until
 
 NAME = "falco.monitoring.svc.cluster.local"
@@ -212,3 +214,26 @@ RESOLVERS = [
 def test_a_dns_server_is_an_address_with_or_without_a_port(text: str, address: tuple[str, int] | None) -> None:
     """A host name is not one."""
     assert server_address(text) == address
+
+
+def test_a_falco_without_a_thread_is_read_once_there_is_one() -> None:
+    """The lookups go on, and the cause is logged once and shown."""
+    looked_up = Counter[str]()
+
+    def lookup() -> frozenset[str]:
+        looked_up["times"] += 1
+        if looked_up["times"] == 1:
+            started.wait(60)
+        return frozenset({"127.0.0.1:1"})
+
+    started = threading.Event()
+    made = GrpcFleet("grpc", "label", lookup, lookup_seconds=0.01)
+    with capture_logs() as logs, running(made):
+        with no_threads():
+            started.set()
+            wait_until(lambda: looked_up["times"] > 2, "the next lookups")
+            assert "can't start new thread" in made.state()[0].problem
+        wait_until(lambda: len(made.state()) == 2, "the reader")
+    assert [each["event"] for each in logs if each["event"].startswith("falco lookup")] == [
+        "falco lookup failing", "falco lookup recovered",
+    ]  # fmt: skip

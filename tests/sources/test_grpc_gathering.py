@@ -18,6 +18,7 @@ from bridge.sources.contract import Aborted, Batch
 from bridge.sources.grpc.gathering import MAX_AGE_SECONDS, MAX_BYTES, Gathering
 from bridge.sources.grpc.source import GrpcSource
 from tests.sources.collector import Collector, running
+from tests.support.limits import no_threads
 from tests.support.waiting import wait_until
 
 
@@ -151,3 +152,15 @@ def test_a_gathering_wakes_after_a_long_silence() -> None:
         wait_until(lambda: gathering._asleep, "sleep")
         gathering.add(b"2", 1)
         wait_until(lambda: committed == [b"1", b"2"], "the second")
+
+
+def test_without_a_thread_every_message_is_committed_at_once() -> None:
+    """Nothing would commit it otherwise, if the stream brought no other one."""
+    taken: list[list[int]] = []
+    with Gathering[int](taken.append, lambda: None) as gathering:
+        with no_threads():
+            gathering.add(1, 1)
+            gathering.add(2, 1)
+        assert taken == [[1], [2]]
+        gathering.add(3, 1)
+        wait_until(lambda: taken == [[1], [2], [3]], "the commit by the thread")

@@ -21,6 +21,7 @@ from bridge.sources.contract import Aborted
 from bridge.sources.ingest.client import SpoolError, UnreachedError, send_alerts, write_to_spool
 from bridge.sources.ingest.source import IngestLimits, SocketSource
 from tests.sources.collector import Collector, running
+from tests.support.limits import no_threads
 from tests.support.recordings import NAMES, http_bodies
 from tests.support.waiting import wait_until
 
@@ -156,7 +157,7 @@ def test_an_aborted_batch_is_not_answered(ingest: Ingest) -> None:
         raise Aborted("x")
 
     ingest.taken.before = abort
-    with ingest.open(), pytest.raises(UnreachedError, match="closed the connection"):
+    with ingest.open(), pytest.raises(UnreachedError):
         ingest.send(alert(1))
 
 
@@ -342,3 +343,12 @@ def test_an_unsafe_spool_is_an_error_for_the_source_and_the_client(tmp_path: Pat
         write_to_spool(str(real), b"x")
     with pytest.raises(SetupError, match="chmod o-w"):
         SocketSource("s", tmp_path / "b.sock", real)
+
+
+def test_a_sender_is_turned_away_where_no_thread_is_left(ingest: Ingest) -> None:
+    """It uses the spool. The next one is served, and the source ends when it is stopped."""
+    with ingest.open():
+        with no_threads(), pytest.raises(UnreachedError):
+            ingest.send(alert(1))
+        assert ingest.send(alert(2)) == "200 1 accepted"
+    assert ingest.rules() == ["r2"]

@@ -44,8 +44,10 @@ class PortChecks:
         self._watched = dict(addresses)
         self._changed.set()
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="port checks", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="port checks", daemon=True)
+            with suppress(RuntimeError):  # no thread is left: probes find out
+                thread.start()
+                self._thread = thread
 
     def _run(self) -> None:
         checks: dict[str, _Check] = {}

@@ -63,6 +63,7 @@ class Workers:
         self._queue: SimpleQueue[Attempt] = SimpleQueue()
         self._in_flight: set[Attempt] = set()
         self._started = 0
+        """How many threads do not hang."""
 
     @property
     def free(self) -> int:
@@ -94,7 +95,6 @@ class Workers:
         attempt = Attempt(self.channel.name, send)
         self._in_flight.add(attempt)
         if self._started < min(len(self._in_flight), self._threads):
-            self._started += 1
             self._add_thread()
         self._queue.put(attempt)
 
@@ -123,6 +123,7 @@ class Workers:
             started = attempt.started
             if started is not None and time.monotonic() - started > seconds and attempt.is_first_result():
                 self._timed_out.add(attempt)
+                self._started -= 1
                 self._add_thread()
                 self._done(attempt, Outcome(Verdict.RETRY, None, f"timed out: no answer in {seconds:g} s"))
 
@@ -131,7 +132,14 @@ class Workers:
         return min((attempt.started or time.monotonic() for attempt in self._in_flight), default=None)
 
     def _add_thread(self) -> None:
-        threading.Thread(target=self._work, name=f"channel {self.channel.name}", daemon=True).start()
+        """Start a thread. Where the machine has none left, the others of the channel do its work; they must exist."""
+        try:
+            threading.Thread(target=self._work, name=f"channel {self.channel.name}", daemon=True).start()
+        except RuntimeError:
+            if not self._started:
+                raise
+        else:
+            self._started += 1
 
     def _work(self) -> None:
         while True:

@@ -54,8 +54,10 @@ class LogCopier:
         elif self._thread is not None or self._pages < COPIED_PAGES // _QUIET_COPIES:
             return
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+            with suppress(RuntimeError):  # no thread is left: a commit copies, and the next one tries again
+                thread.start()
+                self._thread = thread
 
     def close(self) -> None:
         """End the thread, after the copy that is in progress."""

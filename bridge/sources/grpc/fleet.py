@@ -93,12 +93,13 @@ class GrpcFleet:
     def _discover(self, accept: Accept) -> None:
         while not self._stop.is_set():
             try:
-                addresses = self._lookup()
+                self._update(self._lookup(), accept)
             except SetupError as error:
                 self._lookup_failed(str(error))
+            except Exception as error:  # noqa: BLE001  # such as no thread for a Falco; it is tried again
+                self._lookup_failed(f"internal error ({type(error).__name__}: {error})")
             else:
                 self._lookup_succeeded()
-                self._update(addresses, accept)
             self._stop.wait(self._lookup_seconds)
 
     def _update(self, addresses: frozenset[str], accept: Accept) -> None:

@@ -78,8 +78,8 @@ class Gathering(Generic[Message]):
             self.flush()
         elif asleep:
             self._wake.set()
-        elif self._thread.ident is None:
-            self._thread.start()
+        elif self._thread.ident is None and not self._is_watched():
+            self.flush()
 
     def flush(self) -> None:
         """Commit what was added. Raises what ``commit`` raised, in this call or earlier."""
@@ -90,6 +90,14 @@ class Gathering(Generic[Message]):
                 messages, self._messages, self._size = self._messages, [], 0
             if messages:
                 self._commit(messages)
+
+    def _is_watched(self) -> bool:
+        """Start the other thread. Returns False where the machine has none left: then nothing may wait."""
+        try:
+            self._thread.start()
+        except RuntimeError:
+            return False
+        return True
 
     def _watch(self) -> None:
         while True:

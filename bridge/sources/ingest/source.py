@@ -137,9 +137,11 @@ class SocketSource:
                 self._connections.add(connection)
         if full:
             connection.close()
-        else:
-            thread = threading.Thread(target=self._serve, args=(connection, accept), name=self.name, daemon=True)
-            thread.start()
+            return
+        try:
+            threading.Thread(target=self._serve, args=(connection, accept), name=self.name, daemon=True).start()
+        except RuntimeError:  # the machine has no thread left: this sender uses the spool
+            self._end(connection)
 
     # In one thread for each connection
 
@@ -151,10 +153,13 @@ class SocketSource:
                 connection.settimeout(self._limits.seconds)
                 connection.sendall(answer.encode() + b"\n")
         finally:
-            with self._changed:
-                self._connections.discard(connection)
-                self._changed.notify_all()
-            connection.close()
+            self._end(connection)
+
+    def _end(self, connection: socket.socket) -> None:
+        with self._changed:
+            self._connections.discard(connection)
+            self._changed.notify_all()
+        connection.close()
 
     def _handle(self, connection: socket.socket, accept: Accept) -> str:
         try:
