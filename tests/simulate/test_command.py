@@ -90,8 +90,8 @@ MISTAKES = [
     (["--generate", "x.jsonl"], "not both"),
     (["--count", "5"], "--generate"),
     (["--http", "ftp://x"], "not a URL"),
-    (["--rate", "0"], "more than 0"),
-    (["--rate", "often"], "more than 0"),
+    (["--rate", "0"], "a number above 0"),
+    (["--rate", "often"], "a number above 0"),
     (["--loop", "--exit-when-drained"], "never ends"),
     (["--ca", "x"], "requires --ca, --cert and --key"),
 ]

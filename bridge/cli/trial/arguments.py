@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bridge.cli.arguments.numbers import whole_number
 from bridge.cli.arguments.routes_input import add_labels, read_routing_config
 from bridge.cli.arguments.span import add_span, read_span
 from bridge.journal.location import journal_text
@@ -61,11 +62,11 @@ def add_trial(parser: Any, *, silences: bool = True) -> None:
     add_span(parser, default=None)
     parser.add_argument("--config", type=Path, metavar="FILE", help="use this config's journal, channels and labels")
     parser.add_argument(
-        "--processes", type=_processes, default=0, metavar="N",
+        "--processes", type=whole_number(1, 256), default=0, metavar="N",
         help="how many processes read alerts, where no route has memory (default: one for each CPU)",
     )  # fmt: skip
     parser.add_argument(
-        "--samples", type=_samples, default=3, metavar="N", help="how many examples of each (default 3)"
+        "--samples", type=whole_number(0, 1000), default=3, metavar="N", help="how many examples of each (default 3)"
     )
     if silences:
         parser.add_argument(
@@ -131,17 +132,3 @@ def known_redactions(trial: Trial, *sets: RouteSet) -> tuple[Redaction, ...]:
 def refuse(args: argparse.Namespace, sentence: str) -> None:
     """Print why the verb does nothing."""
     print(f"falco-bridge {args.verb}: {sentence}", file=sys.stderr)
-
-
-def _processes(text: str) -> int:
-    return _number(text, 1, 256)
-
-
-def _samples(text: str) -> int:
-    return _number(text, 0, 1000)
-
-
-def _number(text: str, least: int, most: int) -> int:
-    if not text.isascii() or not text.isdigit() or not least <= int(text[:9]) <= most:
-        raise argparse.ArgumentTypeError(f"write a number from {least} to {most}")
-    return int(text)

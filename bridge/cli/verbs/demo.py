@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from bridge.cli.arguments.numbers import positive_number
+
 _TIMEOUT_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 _TERMINAL = "terminal.jsonl"
@@ -29,7 +31,9 @@ def add_parser(subparsers: Any) -> None:
         example="falco-bridge demo --dir /tmp/demo",
     )
     parser.add_argument("--dir", type=Path, metavar="DIR", help="folder to run in (default: a new one)")
-    parser.add_argument("--rate", type=float, default=20.0, metavar="N", help="alerts per second (default 20)")
+    parser.add_argument(
+        "--rate", type=positive_number, default=20.0, metavar="N", help="alerts per second (default 20)"
+    )
     parser.set_defaults(run=run)
 
 

@@ -6,9 +6,10 @@ import argparse
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from bridge.cli.arguments.numbers import positive_number, whole_number
 
 if TYPE_CHECKING:
     import ssl
@@ -41,16 +42,16 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _add_what(group: Any) -> None:
-    group.add_argument("--rate", type=_rate, metavar="N", help="alerts per second (default: all at once)")
+    group.add_argument("--rate", type=positive_number, metavar="N", help="alerts per second (default: all at once)")
     group.add_argument("--loop", action="store_true", help="repeat without end, each alert with the current time")
     group.add_argument("--hostname", metavar="NAME", help="hostname of all alerts")
     group.add_argument("--json-output", action="store_true", help="like json_output: true in falco.yaml (gRPC)")
     group.add_argument("--text", action="store_true", help="like json_output: false in falco.yaml (--http)")
     group.add_argument("--generate", action="store_true", help="generate alerts instead of reading FILE")
     group.add_argument(
-        "--count", type=_count, metavar="N", help=f"number of alerts to generate (default {_DEFAULT_COUNT})"
+        "--count", type=whole_number(1), metavar="N", help=f"number of alerts to generate (default {_DEFAULT_COUNT})"
     )
-    group.add_argument("--seed", type=int, metavar="N", help="seed of --generate (default 0)")
+    group.add_argument("--seed", type=whole_number(0), metavar="N", help="seed of --generate (default 0)")
 
 
 def _add_where(group: Any) -> None:
@@ -182,19 +183,3 @@ def _alerts(args: argparse.Namespace) -> Iterator[Recording]:
 
 def _say(line: str) -> None:
     print(f"falco-bridge simulate: {line}", file=sys.stderr, flush=True)
-
-
-def _rate(text: str) -> float:
-    with suppress(ValueError):
-        rate = float(text)
-        if 0 < rate < float("inf"):
-            return rate
-    raise argparse.ArgumentTypeError("must be a number more than 0")
-
-
-def _count(text: str) -> int:
-    with suppress(ValueError):
-        count = int(text)
-        if count >= 1:
-            return count
-    raise argparse.ArgumentTypeError("must be a whole number, 1 or more")

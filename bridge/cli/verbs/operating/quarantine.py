@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli.arguments.ids import number_of
+from bridge.cli.arguments.numbers import whole_number
 from bridge.cli.arguments.running import instance_paths
 from bridge.journal.location import location_of
 
@@ -37,7 +38,9 @@ def add_parser(subparsers: Any) -> None:
         help="list the newest messages, one per line",
         example="falco-bridge quarantine list --config falco-bridge.yaml --limit 10",
     )
-    listing.add_argument("--limit", type=int, default=_LISTED, metavar="N", help=f"maximum number (default {_LISTED})")
+    listing.add_argument(
+        "--limit", type=whole_number(1), default=_LISTED, metavar="N", help=f"maximum number (default {_LISTED})"
+    )
     show = actions.add_parser(
         "show", help="show one message in full", example="falco-bridge quarantine show 7 --config falco-bridge.yaml"
     )
@@ -82,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _act(args: argparse.Namespace, history: History) -> int:
     if args.action == "list":
-        return _list(history.newest_quarantined(max(args.limit, 0)))
+        return _list(history.newest_quarantined(args.limit))
     if args.number is None:
         return _export(history.quarantine())
     message = history.quarantined(args.number)

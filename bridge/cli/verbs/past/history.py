@@ -15,6 +15,7 @@ from bridge.cli.arguments.journal_input import (
     read_input,
     read_wanted,
 )
+from bridge.cli.arguments.numbers import whole_number
 from bridge.cli.arguments.span import add_span, read_span
 from bridge.journal.location import files_of
 
@@ -44,7 +45,11 @@ def add_parser(subparsers: Any) -> None:
     add_wanted(parser)
     add_span(parser)
     parser.add_argument(
-        "--limit", type=_count, default=_SHOWN, metavar="N", help=f"print the newest N; 0 for all (default: {_SHOWN})"
+        "--limit",
+        type=whole_number(0),
+        default=_SHOWN,
+        metavar="N",
+        help=f"print the newest N; 0 for all (default: {_SHOWN})",
     )
     parser.add_argument("--follow", action="store_true", help="then print alerts as they are stored, until interrupted")
     add_output(parser)
@@ -101,10 +106,3 @@ def _newest(
         found: Iterator[RecordedAlert] = search.newest(wanted, numbers, progress.update)
         alerts = list(found if limit == 0 else islice(found, limit + 1))
     return (alerts, False) if limit == 0 else (alerts[:limit], len(alerts) > limit)
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError
-    return number

@@ -15,6 +15,7 @@ from bridge.cli.arguments.journal_input import (
     read_input,
     read_wanted,
 )
+from bridge.cli.arguments.numbers import whole_number
 
 _PROBLEM = 2
 _SHOWN = 10
@@ -34,7 +35,12 @@ def add_parser(subparsers: Any) -> None:
     )
     add_wanted(parser)
     parser.add_argument(
-        "-n", dest="limit", type=int, default=_SHOWN, metavar="N", help="print the newest N first (default 10)"
+        "-n",
+        dest="limit",
+        type=whole_number(0),
+        default=_SHOWN,
+        metavar="N",
+        help="print the newest N first (default 10)",
     )
     add_output(parser)
     add_journal(parser)
@@ -60,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         with opened(given.location) as journal:
             numbers = journal.history.span()
             searched = range(max(numbers.start, numbers.stop - _SEARCHED), numbers.stop)
-            newest = list(islice(Search(journal.history).newest(wanted, searched), max(args.limit, 0)))
+            newest = list(islice(Search(journal.history).newest(wanted, searched), args.limit))
             output.lines(reversed(newest))
             output.lines(follow(journal.history, wanted, numbers.stop))
     except NoInputError:

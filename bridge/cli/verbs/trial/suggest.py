@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from bridge.cli.arguments.numbers import whole_number
 from bridge.cli.trial.arguments import add_trial, known_redactions, read_route_set, read_trial, refuse
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ def add_parser(subparsers: Any) -> None:
         example="falco-bridge suggest --since 7d --config falco-bridge.yaml",
     )
     parser.add_argument("routes", nargs="*", metavar="ROUTES", help="the routes in use (default: those of --config)")
-    parser.add_argument("--top", type=_top, default=5, metavar="N", help="how many combinations (default 5)")
+    parser.add_argument(
+        "--top", type=whole_number(1, 100), default=5, metavar="N", help="how many combinations (default 5)"
+    )
     parser.add_argument(
         "--with", dest="kind", choices=("throttle", "group", "drop"), default="throttle",
         help="which option is printed as a route; the others are comments (default throttle)",
@@ -83,9 +86,3 @@ def _request(args: argparse.Namespace, trial: Trial, live: RouteSet, names: list
         frozenset() if used <= machines else machines,
         args.top,
     )
-
-
-def _top(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= 100:
-        raise argparse.ArgumentTypeError("write a number from 1 to 100")
-    return int(text)
