@@ -21,6 +21,8 @@ class NotificationKind(StrEnum):
     """Alerts that a throttle held back."""
     ESCALATION = "escalation"
     """An incident that was not acknowledged in time."""
+    ABSENT = "absent"
+    """A key that fell silent: the alert is its last one."""
     ACKNOWLEDGED = "acknowledged"
     """An incident that a person acknowledged."""
     RESOLVED = "resolved"

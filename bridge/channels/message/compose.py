@@ -59,7 +59,9 @@ def compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
         return _compose(delivery, labels)
     if len(delivery.others) > 1 or 0 < len(delivery.others) < context.count:
         return _compose_group(delivery, context, labels)
-    return replace(with_context(_compose(delivery, labels), context, WHO_FIELDS), incident=_incident(delivery, context))
+    titled = delivery.notification.title is not None
+    message = with_context(_compose(delivery, labels), context, WHO_FIELDS, titled=titled)
+    return replace(message, incident=_incident(delivery, context))
 
 
 def _compose_group(delivery: Delivery, context: NotificationContext, labels: Mapping[str, str]) -> Message:
@@ -173,7 +175,7 @@ def summary_of(delivery: Delivery, labels: Mapping[str, str]) -> tuple[str, str,
 
 
 def compose_digest(deliveries: Sequence[Delivery], labels: Mapping[str, str]) -> Message:
-    """One message for several deliveries: number, severity, headlines and places, and a line for each, worst first."""
+    """One message for several deliveries: number, severity, headlines, people, places; a line for each, worst first."""
     alerts = sorted((compose(each, labels) for each in deliveries), key=lambda each: (each.severity, each.time_ns))
     worst = alerts[0]
     times = [each.time_ns for each in alerts]
@@ -183,7 +185,7 @@ def compose_digest(deliveries: Sequence[Delivery], labels: Mapping[str, str]) ->
         headline=shortened(f"{len(alerts)} alerts: {_most_important(alerts, _headline)}", _HEADLINE),
         severity=worst.severity,
         where=joined(cluster, shortened(_most_important(local, _place), PART * 2)),
-        who="",
+        who=shortened(_most_important(alerts, _who), PART),
         action="",
         text="",
         rule=_most_important(alerts, _rule),
@@ -245,7 +247,7 @@ def lookup_of(delivery: Delivery, labels: Mapping[str, str]) -> Lookup:
     return value
 
 
-_headline, _place, _rule = attrgetter("headline"), attrgetter("where"), attrgetter("rule")
+_headline, _place, _rule, _who = attrgetter("headline"), attrgetter("where"), attrgetter("rule"), attrgetter("who")
 
 
 def _most_important(alerts: Sequence[Message], part: Callable[[Message], str]) -> str:

@@ -106,7 +106,7 @@ class Message:
 
     @property
     def who_did_what(self) -> str:
-        """``root: rm -rf /data``; empty if neither is known, as for digests."""
+        """``root: rm -rf /data``; ``root, nginx`` for a digest; empty if neither is known."""
         return ": ".join(isolated(part) for part in (self.who, self.action) if part)
 
     @property

@@ -22,16 +22,19 @@ _CHANGES = frozenset({NotificationKind.ACKNOWLEDGED, NotificationKind.RESOLVED})
 _OWN_VALUES = frozenset({WAITED, NOTIFIED, ACTOR})
 
 
-def with_context(message: Message, context: NotificationContext, who_fields: tuple[str, ...]) -> Message:
+def with_context(
+    message: Message, context: NotificationContext, who_fields: tuple[str, ...], *, titled: bool
+) -> Message:
     """The message of one alert with what is known about its notification.
 
-    ``who_fields`` are the fields that name a person: one of a joined alert says who it was.
+    ``who_fields`` are the fields that name a person: one of a joined alert says who it was. ``titled`` is whether the
+    route has a title of its own, which says what the silence of a key means.
     """
     values = {name: value for name, value in context.values.items() if name not in _OWN_VALUES}
     return replace(
         message,
         kind=context.kind,
-        headline=shortened(_headline(message, context), _HEADLINE),
+        headline=shortened(_headline(message, context, titled=titled), _HEADLINE),
         who=_joined_person(values, who_fields) or message.who,
         text=_text(message, context),
         counts=AlertCounts(context.count, _suppressed(context), context.first_ns, context.last_ns),
@@ -39,12 +42,14 @@ def with_context(message: Message, context: NotificationContext, who_fields: tup
     )
 
 
-def _headline(message: Message, context: NotificationContext) -> str:
+def _headline(message: Message, context: NotificationContext, *, titled: bool) -> str:
     match context.kind:
         case NotificationKind.SUMMARY:
             return f"{context.count} more since {_clock(context.first_ns)}, the last: {message.headline}"
         case NotificationKind.ESCALATION:
             return f"Not acknowledged for {_waited(context)}: {message.headline}"
+        case NotificationKind.ABSENT if not titled:
+            return f"Silent since {_clock(context.last_ns)}, the last: {message.headline}"
         case NotificationKind.ACKNOWLEDGED:
             return f"Acknowledged: {message.headline}"
         case NotificationKind.RESOLVED:

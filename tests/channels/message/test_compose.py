@@ -11,6 +11,7 @@ from bridge.alert import Priority
 from bridge.channels.message.compose import compose, message_of
 from bridge.channels.render import plain
 from bridge.delivery.delivery import Delivery
+from bridge.routing import NotificationContext, NotificationKind
 from tests.channels.deliveries import make_delivery
 from tests.support.builders import alert, delivery, notification
 
@@ -78,6 +79,33 @@ def test_a_digest_names_the_cluster_once() -> None:
     message = message_of([make_delivery(n, hostname=f"node-{n}") for n in range(2)], {"cluster": "eu-1"})
     assert message.summary == "eu-1 · payments on node-0, payments on node-1"
     assert message_of([make_delivery()] * 2, {"cluster": "eu-1"}).summary == "eu-1 · payments on node-1"
+
+
+def test_a_digest_says_who_did_it() -> None:
+    """The users of the worst alerts first, each once. The lines of the digest have the commands."""
+    people = ["root", "nginx", "root"]
+    message = message_of(
+        [make_delivery(n, output_fields={"user.name": name, "proc.cmdline": "sh"}) for n, name in enumerate(people)], {}
+    )
+    assert message.summary == "root x2, nginx · node-1"
+    alone = [make_delivery(n, output_fields={"user.name": "root", "proc.cmdline": "sh"}) for n in range(2)]
+    assert message_of(alone, {}).summary == "root · node-1"
+
+
+@pytest.mark.parametrize(
+    ("title", "subject"),
+    [
+        (None, "[CRITICAL] Silent since 12:04 UTC, the last: Heartbeat"),
+        ("No sign of Falco on %hostname", "[CRITICAL] No sign of Falco on node-1"),
+    ],
+)
+def test_the_message_of_a_silent_key_does_not_look_like_its_last_alert(title: str | None, subject: str) -> None:
+    """Unless the route's title says what the silence means."""
+    last_ns = 1_767_614_640_000_000_000  # 2026-01-05 12:04 UTC
+    silent = make_delivery(rule="Heartbeat")
+    context = NotificationContext(NotificationKind.ABSENT, first_ns=last_ns, last_ns=last_ns)
+    about = structs.replace(silent.notification, title=title, context=context)
+    assert compose(replace(silent, notification=about), {}).subject == subject
 
 
 HOSTILE = [

@@ -246,10 +246,10 @@ def test_absent_reports_a_silent_key_once() -> None:
     bench = Bench(Absent("", 10 * MINUTE, ("hostname",)))
     events(bench, 0, 300)
     bench.pass_until(5000)
-    assert bench.lines() == ["930s single x1 #2"]
+    assert bench.lines() == ["930s absent x1 #2"]
     bench.event(5001)
     bench.pass_until(9000)
-    assert bench.lines()[1:] == ["5001s resolved x1 #2 to ch", "5631s single x1 #3"]
+    assert bench.lines()[1:] == ["5001s resolved x1 #2 to ch", "5631s absent x1 #3"]
 
 
 @pytest.mark.parametrize("silenced", [None, "s"])
@@ -285,7 +285,7 @@ def test_a_return_ends_no_incident_that_another_clause_opened() -> None:
     bench.event(0)
     bench.pass_until(100)
     bench.event(200)
-    assert bench.lines() == ["90s single x1 #1"]
+    assert bench.lines() == ["90s absent x1 #1"]
 
 
 def test_an_end_is_reported_while_its_alerts_are_silenced() -> None:

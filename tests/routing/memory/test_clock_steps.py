@@ -89,4 +89,4 @@ def test_the_return_of_a_key_ends_its_incident_after_a_step_back() -> None:
     bench.now -= 7200 * SECOND
     follow(bench.state, Step(-7200 * SECOND, bench.now, bench.now))
     bench.event(-7000, k8s__pod__name="p")
-    assert [passage.kind.value for _, passage in bench.sent] == ["single", "resolved"]
+    assert [passage.kind.value for _, passage in bench.sent] == ["absent", "resolved"]

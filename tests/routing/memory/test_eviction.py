@@ -131,7 +131,7 @@ def test_the_last_alert_of_a_key_is_sent_at_once_and_the_key_is_known_again() ->
     assert bench.lines() == ["2s single x1 #2"]
     event(bench, 3, "p")
     bench.pass_until(300)
-    assert bench.lines()[1:] == ["3s resolved x1 #2 to ch", "3s single x1 #3", "93s single x1 #4"]
+    assert bench.lines()[1:] == ["3s resolved x1 #2 to ch", "3s single x1 #3", "93s absent x1 #4"]
 
 
 def test_alerts_that_wait_for_another_are_sent_without_it() -> None:

@@ -11,6 +11,7 @@ from bridge.routing.memory.clauses.new import LOOKING_BACK, MARKS
 from bridge.routing.memory.clauses.passage import Passage
 from bridge.routing.memory.clauses.stage import LATENESS_NS, StageResult
 from bridge.routing.memory.moments import moment
+from bridge.routing.notification import NotificationKind
 from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
@@ -47,7 +48,7 @@ class AbsentStage:
             table.put(key, row, now_ns + _RETRY_NS)
             return StageResult()
         table.remove(key)
-        return StageResult((row.passage,))
+        return StageResult((msgspec.structs.replace(row.passage, kind=NotificationKind.ABSENT),))
 
     def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> StageResult:  # noqa: ARG002
         """Report the key: whether it falls silent is not known any more."""
