@@ -339,6 +339,15 @@ def test_with_joins_the_other_alert() -> None:
     assert bench.sent[0][1].values == {"audit.ka.user.name": "alice"}
 
 
+def test_with_joins_the_later_arrival_of_one_time() -> None:
+    """At equal event times it is the later one."""
+    bench = Bench(With("", "audit", condition("rule = b"), MINUTE, PAIR), title="%audit.ka.user.name opened a shell")
+    for name in ("alice", "bob"):
+        bench.event(0, "b", k8s__pod__name="p", ka__user__name=name)
+    bench.event(1, k8s__pod__name="p")
+    assert bench.sent[0][1].values == {"audit.ka.user.name": "bob"}
+
+
 def test_with_waits_for_its_partner_and_passes_without_it() -> None:
     """Ten seconds by default."""
     join = With("", "audit", condition("rule = b"), 30 * SECOND, (Pair("k8s.pod.name", "ka.target.name"),))

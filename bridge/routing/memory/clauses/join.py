@@ -45,7 +45,7 @@ class JoinStage:
         row: Partners = table.get(key) or Partners()
         fitting = [each for each in row.partners if self._fits(passage, each[0], each[1])]
         if fitting:
-            event_ns, alert_id, values = max(fitting, key=lambda each: each[0])
+            event_ns, alert_id, values = fitting[-1]
             return self._joined(passage, Seen(alert_id, event_ns, values))
         held = (*row.held, Held(passage, now_ns + self._wait_ns))
         released, held = held[:-_MAX_HELD], held[-_MAX_HELD:]
