@@ -178,6 +178,51 @@ class Awaited(Definition):
 
 
 @dataclass
+class Joined(Definition):
+    """``with C within D … wait W``: the latest ``b`` in the D before the ``a``, or the first up to W after it.
+
+    The latest eight of a key are remembered.
+    """
+
+    wait: int = 4 * SECOND
+    held: list[Event] = field(default_factory=list)
+
+    def receive(self, event: Event) -> None:
+        self.past.append(event)
+        if event.rule == "b":
+            met = [each for each in self.held if each.key == event.key and self._fits(event, each)]
+            self.held = [each for each in self.held if each not in met]
+            for each in met:
+                self.send(event.at, 1, each, event, certain=each.certain)
+        elif not self.silenced(event):
+            others = self.of(event.key, "b")
+            fitting = [each for each in others if self._fits(each, event)]
+            left = [each for each in fitting if not each.gone]
+            known = left == fitting and sum(not each.gone for each in others) <= 8
+            for each in [max(left, key=_later)] if known and left else fitting:
+                self.send(event.at, 1, each, event, certain=known)
+            if not known or not left:
+                event.certain = known
+                self.held.append(event)
+
+    def due(self) -> int | None:
+        return min((each.at + self.wait for each in self.held), default=None)
+
+    def wake(self, now: int) -> None:
+        first = min(self.held, key=lambda each: each.at)
+        self.held.remove(first)
+        if not self.silenced(first):
+            self.send(now, 1, first, certain=first.certain)
+
+    def _fits(self, other: Event, event: Event) -> bool:
+        return event.time - self.window < other.time <= event.time + self.wait
+
+
+def _later(event: Event) -> tuple[int, int]:
+    return event.time, event.number
+
+
+@dataclass
 class Followed(Definition):
     """``then C within D``: every ``a`` is completed by the first ``b`` that is later, by less than D; each once.
 

@@ -37,6 +37,9 @@ class SmallMemory(Memory):
         match name:
             case "unseen" | "unprevented":  # the very same
                 return line in found
+            case "joined":  # the alert itself, perhaps without the other one, for which it waits four seconds
+                own = {each.number for each in events if each.rule == "a"}
+                return self.now <= line.at + 4 * SECOND or any(own & each.numbers for each in found)
             case "awaited" | "lonely" | "silent":  # the key, since the alert
                 return any(self.key_of(each) == events[0].key and events[0].at <= each.at for each in found)
             case "plenty":  # one evicted key in each window
