@@ -27,14 +27,16 @@ class LastSeen(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False)
 class AbsentStage:
     """Watches keys. A key is known from its first match, and forgotten once its silence was reported."""
 
-    def __init__(self, clause: Absent) -> None:
+    def __init__(self, clause: Absent, held_ns: int = 0) -> None:
+        """``held_ns``: how long clauses before this one may hold an alert of a key, which is not silent meanwhile."""
         self._window_ns = clause.window_ns
+        self._late_ns = held_ns + LATENESS_NS
 
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """The key is not silent."""
         row: LastSeen | None = table.get(key)
         if row is None or passage.event_ns >= row.passage.event_ns:
-            latest, due_ns = passage, passage.event_ns + self._window_ns + LATENESS_NS
+            latest, due_ns = passage, passage.event_ns + self._window_ns + self._late_ns
         else:  # its timer moves with the clock, and stays
             latest, due_ns = row.passage, table.due.get(key, now_ns)
         table.put(key, LastSeen(latest), max(due_ns, now_ns + 1))

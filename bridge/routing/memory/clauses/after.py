@@ -51,9 +51,11 @@ RELEASED = b"released"
 class AfterStage:
     """Counts matches. The window is ``(newest - D, newest]``; a late match counts if it is in it."""
 
-    def __init__(self, clause: After) -> None:
+    def __init__(self, clause: After, held_ns: int = 0) -> None:
+        """``held_ns``: how long clauses before this one may hold an alert."""
         self._count = clause.count
         self._window_ns = clause.window_ns
+        self._kept_ns = clause.window_ns + held_ns + LATENESS_NS
         self._distinct = clause.distinct is not None
 
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Passage | StageResult:
@@ -79,7 +81,7 @@ class AfterStage:
 
     def _wait(self, table: Table, key: bytes, row: Window, first_ns: int, now_ns: int) -> StageResult:
         """Store the window, which is not full."""
-        table.put(key, row, row.newest_ns + self._window_ns + LATENESS_NS)
+        table.put(key, row, row.newest_ns + self._kept_ns)
         found = len(row.values) or len(row.times)
         return StageResult((), _BELOW, f"{found} of {self._count} since {moment(first_ns, now_ns)}")
 

@@ -14,6 +14,7 @@ from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
 _MAX_PARTNERS = 8
+_MAX_PARTNERS_HELD = 50
 _MAX_HELD = 100
 
 
@@ -35,10 +36,13 @@ class Partners(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False)
 class JoinStage:
     """Finds partners. An alert without a partner continues unjoined after the window."""
 
-    def __init__(self, clause: With) -> None:
+    def __init__(self, clause: With, held_ns: int = 0) -> None:
+        """``held_ns``: how long clauses before this one may hold an alert, whose partner is remembered as long."""
         self._name = clause.name
         self._window_ns = clause.window_ns
         self._wait_ns = clause.wait_ns
+        self._kept_ns = clause.window_ns + held_ns + LATENESS_NS
+        self._most_partners = _MAX_PARTNERS_HELD if held_ns else _MAX_PARTNERS
 
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Passage | StageResult:
         """Join with a partner that is there, or wait for one."""
@@ -61,7 +65,7 @@ class JoinStage:
         met = [each for each in row.held if self._fits(each.passage, seen.event_ns, seen.alert_id)]
         partners = sorted((*row.partners, (seen.event_ns, seen.alert_id, seen.values)), key=lambda each: each[0])
         left = tuple(each for each in row.held if each not in met)
-        self._store(table, key, Partners(tuple(partners[-_MAX_PARTNERS:]), left), now_ns)
+        self._store(table, key, Partners(tuple(partners[-self._most_partners :]), left), now_ns)
         return StageResult(tuple(self._joined(each.passage, seen) for each in met))
 
     def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
@@ -69,7 +73,7 @@ class JoinStage:
         row: Partners = table.get(key)  # type: ignore[assignment]
         passed = tuple(each.passage for each in row.held if each.until_ns <= now_ns)
         held = tuple(each for each in row.held if each.until_ns > now_ns)
-        partners = tuple(each for each in row.partners if each[0] + self._window_ns + LATENESS_NS > now_ns)
+        partners = tuple(each for each in row.partners if each[0] + self._kept_ns > now_ns)
         self._store(table, key, Partners(partners, held), now_ns)
         return StageResult(passed)
 
@@ -96,5 +100,5 @@ class JoinStage:
             table.remove(key)
             return
         deadlines = [each.until_ns for each in row.held]
-        deadlines += [each[0] + self._window_ns + LATENESS_NS for each in row.partners[:1]]
+        deadlines += [each[0] + self._kept_ns for each in row.partners[:1]]
         table.put(key, row, max(min(deadlines), now_ns + 1))

@@ -22,6 +22,7 @@ from bridge.routing.state import Table
 MAX_OPEN = 100
 """Attempts open on one key; the oldest go first."""
 _MAX_EARLY = 20
+_MAX_EARLY_HELD = 100
 _MAX_NAMED = 20
 
 
@@ -55,8 +56,11 @@ _Early = tuple[tuple[int, str, dict[str, str]], int]
 class SequenceStage:
     """Runs the attempts of all keys."""
 
-    def __init__(self, clause: Then) -> None:
+    def __init__(self, clause: Then, held_ns: int = 0) -> None:
+        """``held_ns``: how long clauses before this one may hold an alert, which then begins an attempt late."""
         self._steps = clause.steps
+        self._early_ns = held_ns + LATENESS_NS
+        self._most_early = _MAX_EARLY_HELD if held_ns else _MAX_EARLY
 
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """Begin an attempt. ``key`` holds the keys of all steps, one after the other."""
@@ -74,7 +78,7 @@ class SequenceStage:
         row: Waiting = table.get(place) or Waiting()
         step = self._steps[number]
         met = [each for each in row.attempts if _completes(each, seen.event_ns, seen.alert_id, step.window_ns)]
-        early = [*_early(row), ((seen.event_ns, seen.alert_id, seen.values), seen.event_ns + LATENESS_NS)]
+        early = [*self._early(row), ((seen.event_ns, seen.alert_id, seen.values), seen.event_ns + self._early_ns)]
         self._store(table, place, [each for each in row.attempts if each not in met], early, number, now_ns)
         if step.negated:
             return StageResult(reason=Reason.SEQUENCE_EXPIRED if met else None)
@@ -91,7 +95,7 @@ class SequenceStage:
         step = self._steps[number]
         over = [each for each in row.attempts if self._deadline(each, number) <= now_ns]
         left = [each for each in row.attempts if each not in over]
-        self._store(table, key, left, [each for each in _early(row) if each[1] > now_ns], number, now_ns)
+        self._store(table, key, left, [each for each in self._early(row) if each[1] > now_ns], number, now_ns)
         if step.negated:
             return StageResult(tuple(each.passage for each in over))
         return StageResult(reason=Reason.SEQUENCE_EXPIRED if over else None)
@@ -115,16 +119,20 @@ class SequenceStage:
         step = self._steps[number]
         place = bytes((number,)) + attempt.keys[number]
         row: Waiting = table.get(place) or Waiting()
-        early = _early(row)
+        early = self._early(row)
         for (event_ns, alert_id, values), until_ns in early:
             if event_ns > attempt.last_ns and _completes(attempt, event_ns, alert_id, step.window_ns):
                 if step.negated:
                     return ()
-                due_ns = self._due(until_ns - LATENESS_NS, number + 1)
+                due_ns = self._due(until_ns - self._early_ns, number + 1)
                 stepped = _stepped(attempt, number, Seen(alert_id, event_ns, values), due_ns)
                 return self._advance(table, stepped, number + 1, now_ns)
         self._store(table, place, [*row.attempts, attempt][-MAX_OPEN:], early, number, now_ns)
         return ()
+
+    def _early(self, row: Waiting) -> list[_Early]:
+        until_ns = row.early_until_ns or tuple(each[0] + self._early_ns for each in row.early)
+        return list(zip(row.early, until_ns, strict=True))
 
     def _due(self, at_ns: int, number: int) -> int:
         """Until when an attempt waits whose last step was then; 0 if there is no step with this number."""
@@ -139,15 +147,10 @@ class SequenceStage:
         if not attempts and not early:
             table.remove(place)
             return
-        early = early[-_MAX_EARLY:]
+        early = early[-self._most_early :]
         deadlines = [self._deadline(each, number) for each in attempts] + [each[1] for each in early]
         row = Waiting(tuple(attempts), tuple([each[0] for each in early]), tuple([each[1] for each in early]))
         table.put(place, row, max(min(deadlines), now_ns + 1))
-
-
-def _early(row: Waiting) -> list[_Early]:
-    until_ns = row.early_until_ns or tuple(each[0] + LATENESS_NS for each in row.early)
-    return list(zip(row.early, until_ns, strict=True))
 
 
 def _completes(attempt: OpenSequence, event_ns: int, alert_id: str, window_ns: int) -> bool:

@@ -17,7 +17,7 @@ from bridge.routing.memory.clauses.group import GroupStage
 from bridge.routing.memory.clauses.join import JoinStage
 from bridge.routing.memory.clauses.new import NewStage
 from bridge.routing.memory.clauses.sequence import SequenceStage
-from bridge.routing.memory.clauses.stage import Stage
+from bridge.routing.memory.clauses.stage import LATENESS_NS, Stage
 from bridge.routing.memory.clauses.throttle import ThrottleStage
 from bridge.routing.memory.clauses.unless import UnlessStage
 from bridge.routing.memory.keys import HASH_SIZE, KeyOf, key_reader
@@ -54,11 +54,26 @@ class PlacedStage:
 
 def placed_stages(route: Route, labels: Mapping[str, str], secret: bytes) -> list[PlacedStage]:
     """The clauses of a route in the order in which an alert passes them."""
-    clauses = sorted(route.clauses, key=lambda clause: _ORDER.index(type(clause)))
-    return [
-        PlacedStage(clause, _stage(clause), f"{route.name}\n{clause.text}", own_key(clause, labels, secret, route))
-        for clause in clauses
-    ]
+    placed: list[PlacedStage] = []
+    held_ns = 0
+    for clause in sorted(route.clauses, key=lambda clause: _ORDER.index(type(clause))):
+        identity, key = f"{route.name}\n{clause.text}", own_key(clause, labels, secret, route)
+        placed.append(PlacedStage(clause, _stage(clause, held_ns), identity, key))
+        held_ns += _longest_hold_ns(clause)
+    return placed
+
+
+def _longest_hold_ns(clause: Clause) -> int:
+    """How long after its event an alert may pass a clause that compares times of events."""
+    match clause:
+        case Unless() if clause.wait_ns is not None:
+            return clause.wait_ns + LATENESS_NS
+        case Then():
+            return sum(step.window_ns for step in clause.steps) + LATENESS_NS
+        case Absent():
+            return clause.window_ns + LATENESS_NS
+        case _:
+            return 0
 
 
 def watches_of(
@@ -89,20 +104,21 @@ def _named(route: Route, prefix: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.removeprefix(prefix) for name in names if name.startswith(prefix)))
 
 
-def _stage(clause: Clause) -> Stage:
+def _stage(clause: Clause, held_ns: int) -> Stage:
+    """``held_ns``: how long clauses before it may hold an alert."""
     match clause:
         case New():
             return NewStage(clause)
         case Unless():
             return UnlessStage(clause)
         case After():
-            return AfterStage(clause)
+            return AfterStage(clause, held_ns)
         case Then():
-            return SequenceStage(clause)
+            return SequenceStage(clause, held_ns)
         case Absent():
-            return AbsentStage(clause)
+            return AbsentStage(clause, held_ns)
         case With():
-            return JoinStage(clause)
+            return JoinStage(clause, held_ns)
         case Group():
             return GroupStage(clause)
         case Throttle():
