@@ -19,6 +19,7 @@ from bridge.daemon.operator_listeners import OperatorListeners
 from bridge.daemon.reload.generation import build_generation
 from bridge.daemon.reload.live import LiveGeneration, RunningParts
 from bridge.daemon.reload.secret_rotation import SecretRotation
+from bridge.daemon.running_console import RunningConsole
 from bridge.daemon.running_sources import RunningSources
 from bridge.daemon.sources import prepare_source
 from bridge.delivery import Circuit, DeliveryState, Health
@@ -45,11 +46,11 @@ problems: list[str] = []
 """What the rotation has reported."""
 
 
-def watched(instance: Instance) -> tuple[SecretRotation, LiveGeneration]:
+def watched(instance: Instance, **config: object) -> tuple[SecretRotation, LiveGeneration]:
     (instance.folder / "token").write_text(OLD, encoding="utf-8")
     instance.configure(
-        'route "r" { to hook }\n', {"hook": "webhook://h/?+X-Token=${file:token}"}, sources=[{"stdin": True}]
-    )
+        'route "r" { to hook }\n', {"hook": "webhook://h/?+X-Token=${file:token}"}, sources=[{"stdin": True}], **config
+    )  # fmt: skip
     built = build_generation(instance.folder / "falco-bridge.yaml", {})
     assert built.generation is not None, built.text()
     courier = CourierProcess(built.generation.courier_settings())
@@ -59,9 +60,33 @@ def watched(instance: Instance) -> tuple[SecretRotation, LiveGeneration]:
     sources = RunningSources(
         settings, [prepare_source(settings[0], ListeningSockets())], lambda _: StdinSource("stdin")
     )
-    parts = RunningParts(sources, OperatorListeners(operator), courier, ListeningSockets(), lambda _generation: {})
+    parts = RunningParts(
+        sources, OperatorListeners(operator), courier, ListeningSockets(), lambda _generation: {},
+        use_console=RunningConsole().use,
+    )  # fmt: skip
     live = LiveGeneration(built.generation, parts)
     return SecretRotation(live, {}, problems.append), live
+
+
+def test_a_secret_that_a_part_cannot_use_does_not_end_the_rotation(instance: Instance) -> None:
+    """Such as the console, whose own token cannot be read. It is reported, and the next change is used."""
+    rotation, live = watched(instance, admin="a.sock", console="127.0.0.1:0")
+    own = instance.folder / "journal.db.console.token"
+    own.mkdir()
+    token = instance.folder / "token"
+    rotation.start()
+    try:
+        with capture_logs() as logs:
+            token.write_text(NEW, encoding="utf-8")
+            wait_until(lambda: problems and "console.token" in problems[-1], "the report")
+        assert OLD in url_of(live)
+        assert NEW not in str(logs)
+        own.rmdir()
+        token.write_text(NEW + "-2", encoding="utf-8")
+        wait_until(lambda: url_of(live).endswith(f"{NEW}-2"), "the next secret")
+        assert problems[-1] == ""
+    finally:
+        rotation.close()
 
 
 def url_of(live: LiveGeneration) -> str:

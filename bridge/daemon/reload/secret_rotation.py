@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
+from bridge.common.errors import SetupError
 from bridge.common.files.file_watch import FilesWatcher
-from bridge.daemon.reload.generation import with_new_secrets
+from bridge.daemon.reload.generation import Generation, with_new_secrets
 from bridge.daemon.reload.live import LiveGeneration
 
 
@@ -51,6 +52,19 @@ class SecretRotation:
         self._report(f"a changed secret is not in use: {problem}" if problem else "")
         if built.generation is None or built.generation is self._live.current:
             return False
-        self._live.swap(built.generation)
-        self._log.info("secrets rotated")
-        return True
+        return self._swap(built.generation)
+
+    def _swap(self, generation: Generation) -> bool:
+        """Use it. Returns whether that worked. An error would end the thread that watches the files."""
+        try:
+            self._live.swap(generation)
+        except SetupError as error:
+            problem = str(error)
+        except Exception:  # noqa: BLE001  # the previous secrets remain valid
+            problem = "internal error while using it"  # no traceback: it may contain one
+        else:
+            self._log.info("secrets rotated")
+            return True
+        self._log.error("new secrets not used; keeping the previous ones", problem=problem)
+        self._report(f"a changed secret is not in use: {problem}")
+        return False
