@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import socket
 import sys
 import threading
 from contextlib import closing, suppress
@@ -146,8 +145,14 @@ class BridgeProcess:
         self._wanted.set()
         if self._restarting.acquire(blocking=False):
             self._wanted.clear()
-            self._thread = threading.Thread(target=self._replace, name="restart", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._replace, name="restart", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # no thread is left
+                self._log.error("restart failed; this process continues", problem=str(error))
+                self._restarting.release()
+            else:
+                self._thread = thread
 
     def _restart_problem(self) -> str:
         if os.getpid() == 1:
@@ -158,29 +163,30 @@ class BridgeProcess:
 
     def _replace(self) -> None:
         self._reload.pause()
-        own, managed = self._listening.duplicates()
         self._log.info("restarting")
-        successor = self._checked_successor(own, managed)
-        if successor is None:
-            for each in (*own, *managed):
-                each.close()
+        found = self._checked_successor()
+        if found is None:
             self._reload.resume()
             self._end_restart()
             return
         self._listening.leave_paths()
-        self._listening = ListeningSockets(own, managed)
-        self._successor = successor
+        self._successor, self._listening = found
         self._bridge.hand_over()
 
-    def _checked_successor(self, own: list[socket.socket], managed: list[socket.socket]) -> Successor | None:
-        """A new process that has checked everything; None where it could not, which is logged."""
+    def _checked_successor(self) -> tuple[Successor, ListeningSockets] | None:
+        """A new process that has checked everything, and its sockets; None where it could not, which is logged."""
+        listening = ListeningSockets()
         try:
+            own, managed = self._listening.duplicates()
+            listening = ListeningSockets(own, managed)
             successor = start_successor(own, managed)
-        except OSError as error:
+        except OSError as error:  # no descriptor, memory or process is left
             self._log.error("restart failed; this process continues", problem=str(error))
+            listening.close()
             return None
         if successor.await_ready(_CHECK_SECONDS, self._stopped):
-            return successor
+            return successor, listening
+        listening.close()
         if not self._stopped.is_set():
             self._log.error(
                 "restart failed; this process continues", exit=successor.exit_code(),

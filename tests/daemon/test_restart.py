@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -160,6 +161,22 @@ def test_a_restart_that_is_requested_during_a_failing_one_follows_it(instance: I
     os.kill(bridge.pid, signal.SIGUSR2)
     wait_until(lambda: instance.log.count("restart failed; this process continues") == 2, "the second restart")
     wait_until(lambda: pids_of(instance) == [bridge.pid], "the end of the new processes")
+
+
+def test_a_restart_for_which_no_descriptor_is_left_may_be_requested_again(instance: Instance) -> None:
+    """And so may a reload."""
+    configure(instance, free_port())
+    bridge = instance.bridge()
+    started(instance, 1)
+    resource.prlimit(bridge.pid, resource.RLIMIT_NOFILE, (0, 4096))
+    os.kill(bridge.pid, signal.SIGUSR2)
+    instance.await_logged("Too many open files", seconds=60)
+    resource.prlimit(bridge.pid, resource.RLIMIT_NOFILE, (4096, 4096))
+    os.kill(bridge.pid, signal.SIGHUP)
+    instance.await_logged('"reloaded"', seconds=60)
+    time.sleep(2 * _SAME_SECONDS)
+    os.kill(bridge.pid, signal.SIGUSR2)
+    instance.await_logged("handed over", seconds=60)
 
 
 def test_the_unix_sockets_are_handed_over(instance: Instance) -> None:
