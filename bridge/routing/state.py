@@ -241,9 +241,9 @@ class State:
 
     def due(self, now_ns: int, limit: int) -> list[tuple[Table, bytes]]:
         """The next timers that fire, at most ``limit``. They stay set."""
-        entries: list[tuple[int, str, bytes]] = []
+        entries: dict[tuple[int, str, bytes], None] = {}  # a timer that was set twice may have two entries
         while len(entries) < limit and (due_ns := self.next_due()) is not None and due_ns <= now_ns:
-            entries.append(heappop(self.timers))
+            entries[heappop(self.timers)] = None
         for entry in entries:
             heappush(self.timers, entry)
         return [(self.tables[clause], key) for _, clause, key in entries]
