@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bridge.alert import Alert, Priority, make_alert
-from bridge.language.program.clauses import After, Group, Throttle
+from bridge.language.program.clauses import After, Group, Pair, Throttle, Unless
 from bridge.language.program.program import Escalation, Program
 from bridge.routing import Notification, NotificationKind, Reason
 from bridge.routing.incident_channels import IncidentChannels
 from bridge.routing.router import Router
-from bridge.routing.silences import Silence, Silences
+from bridge.routing.silences import NO_SILENCES, Silence, Silences
 from bridge.routing.state import State, Timer
 from tests.routing.memory.harness import MINUTE, SECOND, START, condition
 from tests.support.builders import program_of
@@ -187,3 +187,14 @@ def test_a_digest_leaves_out_silenced_alerts() -> None:
     chat = router.step(state, Timer({each.id: each for each in alerts}), at(30), silences).notifications[0]
     assert chat.context is not None
     assert (chat.context.count, chat.context.alerts) == (2, (alerts[1].id, alerts[2].id))
+
+
+def test_an_alert_that_is_held_waits_although_it_releases_another() -> None:
+    """A key holds a hundred; the reason is the same with and without silences."""
+    clause = Unless("u", condition("rule = other"), MINUTE, (Pair("user.name", "user.name"),), 10 * SECOND)
+    silences = Silences((Silence("s1", condition("user.name = eve"), at(0), at(600)),), {})
+    for asked in (NO_SILENCES, silences):
+        router, state = Router(remembering(LIMITED, clause), {}), State()
+        routed = [router.route(state, shell(each / 100), at(each / 100), asked).routed for each in range(101)]
+        assert {each.decisions[0].reason for each in routed} == {Reason.WAITING}
+        assert [each.about is not None for each in routed[-1].notifications] == [True, True]

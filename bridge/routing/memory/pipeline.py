@@ -227,7 +227,7 @@ class Pipeline:
             passages = going
         if not passages:
             return Run(ended, reason, detail)
-        return Run(self._emissions(passages))
+        return Run(self._emissions(passages), reason, detail)
 
     def _emissions(self, passages: tuple[Passage, ...]) -> tuple[Emission, ...]:
         return tuple([Emission(self.index, each, None, self.incident_id(each.keys[-1])) for each in passages])
