@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from bridge.alert import Alert
+from bridge.alert import Alert, Priority, make_alert
 from bridge.language.program.clauses import (
     Absent,
     After,
@@ -35,6 +35,9 @@ from bridge.routing.notification import NotificationKind
 from bridge.routing.reason import Reason
 from bridge.routing.state import State, Table
 
+_BLANK = make_alert(
+    time_ns=0, priority=Priority.DEBUG, rule="", source="", hostname="", tags=(), output="", fields={}
+)  # fmt: skip
 _SINGLE = NotificationKind.SINGLE
 """In Python 3.11, reading a member of an enumeration calls a function."""
 
@@ -89,6 +92,7 @@ class Pipeline:
         self._entrances = [(placed.stage.enter, placed.identity) for placed in self._stages]
         self._key_readers = [placed.key for placed in self._stages]
         self._keys = len(self._key_readers)
+        self._key_sizes = tuple([len(read(_BLANK)) for read in self._key_readers])
         self._only_key = incident_key if len(set(self._key_readers)) == 1 else None
         """The reader of all keys, if all stages have the same."""
         self._shown = shown_key(by or (), labels)
@@ -211,11 +215,9 @@ class Pipeline:
                     reason, detail = Reason.SILENCED, f"by silence {by}"
             if not passages:
                 return Run(ended, reason, detail)
-            placed = self._stages[place]
-            table = state.tables[placed.identity]
             going: tuple[Passage, ...] = ()
             for passage in passages:
-                outcome = placed.stage.enter(table, passage, passage.keys[place], now_ns)
+                outcome = self._entered(state, passage, place, now_ns)
                 if isinstance(outcome, Passage):
                     going += (outcome,)
                 else:
@@ -228,6 +230,19 @@ class Pipeline:
         if not passages:
             return Run(ended, reason, detail)
         return Run(self._emissions(passages), reason, detail)
+
+    def _entered(self, state: State, passage: Passage, place: int, now_ns: int) -> Passage | StageResult:
+        """What the stage at this place does with a passage.
+
+        A passage that was held since before a reload has the keys of the clauses that the route had then. They cannot
+        be computed again, so it goes on without the other clauses.
+        """
+        placed, keys = self._stages[place], passage.keys
+        if place == self._keys - 1:
+            return placed.stage.enter(state.tables[placed.identity], passage, keys[-1], now_ns)
+        if tuple([len(key) for key in keys]) != self._key_sizes:
+            return passage
+        return placed.stage.enter(state.tables[placed.identity], passage, keys[place], now_ns)
 
     def _emissions(self, passages: tuple[Passage, ...]) -> tuple[Emission, ...]:
         return tuple([Emission(self.index, each, None, self.incident_id(each.keys[-1])) for each in passages])
