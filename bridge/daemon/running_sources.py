@@ -12,7 +12,7 @@ import structlog
 from bridge.config.schema.sources import HttpSettings, SourceSettings
 from bridge.daemon.sources import Prepared, hand_over, rotate_source_secrets
 from bridge.sources.contract import Accept, Source
-from bridge.sources.supervise import supervise
+from bridge.sources.supervise import RESTART_SECONDS, supervise
 
 _JOIN_SECONDS = 0.05
 _ABORT_SECONDS = 1.0
@@ -115,10 +115,21 @@ class RunningSources:
 
     def _succeed(self, running: _Running, prepared: Prepared, before: _Running) -> None:
         self._await_end(before)
-        running.source = self._make(prepared)
+        while not self._is_made(running, prepared):
+            if running.stopping.wait(RESTART_SECONDS):
+                return
         if running.stopping.is_set():  # ``stop`` may have stopped the one before only
             running.source.stop()
         supervise(running.source, self._accept, running.stopping)
+
+    def _is_made(self, running: _Running, prepared: Prepared) -> bool:
+        """Make the source. Returns False where that fails, as where the journal cannot be read; it is tried again."""
+        try:
+            running.source = self._make(prepared)
+        except Exception:  # noqa: BLE001  # the source would not be read until the next start
+            self._log.exception("source failed", source=running.settings.name, restart_seconds=RESTART_SECONDS)
+            return False
+        return True
 
     def _end(self, running: _Running, following: SourceSettings | None) -> None:
         """Stop a source whose place another takes, or that is no longer in the config."""

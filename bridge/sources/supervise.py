@@ -8,7 +8,8 @@ import structlog
 
 from bridge.sources.contract import Aborted, Accept, Source
 
-_RESTART_SECONDS = 5.0
+RESTART_SECONDS = 5.0
+"""How long after a fault a source is started again."""
 
 
 def supervise(source: Source, accept: Accept, stop: threading.Event) -> bool:
@@ -23,9 +24,9 @@ def supervise(source: Source, accept: Accept, stop: threading.Event) -> bool:
             return False
         except Exception:  # noqa: BLE001  # one source's fault must not stop the others
             structlog.get_logger("bridge").exception(
-                "source failed", source=source.name, restart_seconds=_RESTART_SECONDS
+                "source failed", source=source.name, restart_seconds=RESTART_SECONDS
             )
-            stop.wait(_RESTART_SECONDS)
+            stop.wait(RESTART_SECONDS)
         else:
             break
     return True
