@@ -117,20 +117,20 @@ class LookBack:
     def collect(self, state: State, alerts: Iterable[tuple[Alert, int]]) -> None:
         """Read recorded alerts with the times of their receipt, in the order in which they were received."""
         for recorded, received_ns in alerts:
-            alert = self._complete(recorded)
-            matched: frozenset[int] | None = None
             for each in self._clauses:
-                if received_ns < each.since_ns:
-                    continue
-                if each.first_ns is None:
+                if each.first_ns is None and received_ns >= each.since_ns:
                     each.first_ns = received_ns
-                if matched is None:
-                    matched = frozenset(self._matcher.match(alert, received_ns))
-                if each.index in matched:
-                    with suppress(Exception):  # as for a live alert, a fault concerns this alert only
-                        _collect(
-                            each, alert, event_time(alert, received_ns), each.state_or(state).table(each.identity).limit
-                        )
+            with suppress(Exception):  # as for a live alert, a fault concerns this alert only
+                self._collect(state, self._complete(recorded), received_ns)
+
+    def _collect(self, state: State, alert: Alert, received_ns: int) -> None:
+        wanting = [each for each in self._clauses if received_ns >= each.since_ns]
+        matched = frozenset(self._matcher.match(alert, received_ns) if wanting else ())
+        for each in wanting:
+            if each.index in matched:
+                with suppress(Exception):  # and this clause
+                    event_ns = event_time(alert, received_ns)
+                    _collect(each, alert, event_ns, each.state_or(state).table(each.identity).limit)
 
     def apply(self, state: State, now_ns: int, limit: int) -> bool:
         """Use up to ``limit`` of what was found. Returns whether all of it has been used."""

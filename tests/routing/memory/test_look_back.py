@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bridge.alert import Alert
+from bridge.matching import Matcher
 from bridge.routing import Reason
-from bridge.routing.memory.look_back import LookBack
+from bridge.routing.memory.look_back import LookBack, pending
 from bridge.routing.router import Router
 from bridge.routing.state import State
 from tests.routing.memory.harness import MINUTE, SECOND, START
@@ -87,3 +88,21 @@ def test_a_clause_that_gave_up_passes_what_is_unknown() -> None:
     found.give_up(state)
     assert router.look_back(state, START) is None
     assert reason(router, state, event(START + SECOND)) is Reason.SENT
+
+
+def test_an_alert_that_cannot_be_read_concerns_no_other() -> None:
+    """The alerts before and after it are used."""
+    router, state = started(NEW)
+    assert router.engine is not None
+
+    def complete(recorded: Alert) -> Alert:
+        if recorded.fields["proc.name"] == "bad":
+            raise ValueError
+        return recorded
+
+    clauses = pending(router.engine, state, START)
+    found = LookBack(router.engine, Matcher(router.program, {}), complete, clauses)
+    found.collect(state, [(event(START - MINUTE, name), START) for name in ("x", "bad", "y")])
+    assert found.apply(state, START, 100)
+    reasons = [reason(router, state, event(START + n, name)) for n, name in enumerate(("x", "bad", "y"))]
+    assert reasons == [Reason.NOT_NEW, Reason.SENT, Reason.NOT_NEW]
