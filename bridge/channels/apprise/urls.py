@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
+from bridge.channels.apprise.mail_url import mail_problem, refused_mail
 from bridge.common.suggest import did_you_mean
 from bridge.delivery.service_limits import service_of
 
@@ -27,6 +28,8 @@ _USUAL_NAMES = {
     "splunk-hec": _HEC,
 }
 """Names by which people look for a service whose scheme is another one."""
+_REMOTE_SYSLOG = {"syslog": "for a server, write syslog+tls://HOST, syslog+tcp://HOST or syslog+udp://HOST"}
+_MAIL_PLUGIN = "NotifyEmail"
 _WORKFLOWS = ("workflow", "workflows")
 _TRIGGER = "/triggers/manual/paths/invoke"
 _POWER_PLATFORM = "powerplatform"
@@ -49,6 +52,8 @@ def problem(url: str, plugin: Any, native: Collection[str]) -> str | None:
     if _PASTED.match(url) and _AS_TOKEN.search(plugin.url()):
         scheme = url.partition("://")[0]
         return f"has a URL after {scheme}://, which {scheme}:// takes as a token; paste the URL alone"
+    if type(plugin).__name__ == _MAIL_PLUGIN:
+        return mail_problem(url, plugin)
     return _workflow_problem(url, plugin) if type(plugin).__name__ == "NotifyWorkflows" else None
 
 
@@ -77,8 +82,12 @@ def _refused(url: str, native: Collection[str]) -> str:
     plugins = manager()
     scheme = url.partition("://")[0]
     name = scheme.lower()
+    if name in _REMOTE_SYSLOG:
+        return f"is not a valid {scheme}:// URL, which is the syslog of this machine; {_REMOTE_SYSLOG[name]}"
     if name in plugins.schemas():
         plugin = plugins[name]
+        if plugin.__name__ == _MAIL_PLUGIN:
+            return refused_mail(scheme)
         form = plugin.templates[0].replace("{schema}", scheme)
         return f"is not a valid {scheme}:// URL; its form is {form}, see {plugin.setup_url}"
     if (service := service_of(url)) != name:
