@@ -195,7 +195,7 @@ def test_templates_fill_as_falcos_output_does() -> None:
             'route "r" { during mon-fri to x }',
             "define `schedule office = mon-fri 09:00-18:00`, then write `during office`",
         ),
-        ("otherwise to x", "missing `{` before it?"),
+        ("otherwise to x", "write `{ to x }`"),
         ('route "r" { when namespace = a to x }', "did you mean `k8s.ns.name`?"),
         ('route "r" { when k8s.namespace.name = a to x }', "did you mean `k8s.ns.name`?"),
         ('route "r" { when alert.rule = a to x }', "did you mean `rule`?"),

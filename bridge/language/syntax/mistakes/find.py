@@ -23,6 +23,7 @@ _AT_END = (brackets.unclosed_parenthesis, brackets.unclosed_brace)
 _RULES = (
     words.pasted_rule,
     words.pasted_yaml,
+    words.pasted_alert,
     brackets.unclosed_event,
     conditions.null_words,
     comments.comments,

@@ -76,6 +76,8 @@ def steps(context: Context) -> Remedy | None:
 
 def _expected(context: Context) -> Remedy | None:
     """What follows ``expect``."""
+    if context.found == "to":
+        return Remedy('name the route before it: expect "ROUTE" to CHANNEL')
     if context.found in {"route", "alert"}:
         end = context.end + (context.text[context.end : context.end + 1] == " ")
         return Remedy(f"remove `{context.found}`", Edit(context.start, end, ""), certain=True)

@@ -18,6 +18,7 @@ _CONFUSED = {
     "within": _PERIOD_WORDS, "in": _PERIOD_WORDS, "per": _PERIOD_WORDS | {"/"}, "for": _PERIOD_WORDS,
     "after": _PERIOD_WORDS | {"if"}, "by": frozenset({"on", "per", "with", "over", "of"}),
 }  # fmt: skip
+_ONE_CLAUSE = re.compile(r"to\s+[\w.-]+(?:\s*,\s*[\w.-]+)*|drop")
 _BLOCKS = frozenset({"route", "where", "otherwise", "test"})
 
 
@@ -44,6 +45,11 @@ def _no_brace(context: Context) -> Remedy:
     if context.before.endswith("otherwise") and channels is not None:
         edit = Edit(context.start, context.start + len(channels[0]), f"{{ to {channels[0]} }}")
         return Remedy(f"write `{{ to {channels[0]} }}`", edit, place=(edit.start, edit.end))
+    clause = _ONE_CLAUSE.fullmatch(context.rest_of_line.rstrip())
+    if context.before.endswith("otherwise") and clause is not None:
+        end = context.start + len(clause[0])
+        edit = Edit(context.start, end, f"{{ {clause[0]} }}")
+        return Remedy(f"write `{{ {clause[0]} }}`", edit, certain=True, place=(context.start, end))
     if context.found == "=":
         end = context.end + (context.text[context.end : context.end + 1] == " ")
         return Remedy("remove `=`", Edit(context.start, end, ""), certain=True)

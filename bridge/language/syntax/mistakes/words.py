@@ -36,6 +36,7 @@ _LAST_WORD = re.compile(r"(\w+)$")
 CHANNEL_LIST = re.compile(r"\bto\s+[\w.-]+(?:\s*,\s*[\w.-]+)*$")
 _URL = re.compile(r"\bto\s+(?:[\w.-]+\s*,\s*)*([A-Za-z][\w.+-]*)$")
 _FALCO_ITEM = re.compile(r"-\s+(rule|macro|list|required_engine_version)\s*:")
+_JSON_KEY = re.compile(r"\{\s*\"")
 _YAML_KEY = re.compile(r"([\w-]+):(?=\s|$)")
 _SEND_TO = re.compile(r"(?:send|notify|deliver|alert|route)\s+to\b")
 _CONDITION = re.compile(
@@ -62,9 +63,17 @@ def pasted_yaml(context: Context) -> Remedy | None:
     if found is None or found[1] in STATEMENTS:
         return None
     return Remedy(
-        'routes are written: route "NAME" { when … to CHANNEL }', message="this is YAML, not a route",
+        'routes are written: route "NAME" { when … to CHANNEL }; a config is given with --config',
+        message="this is YAML, not a route",
         place=(context.start, context.start + len(found[0])),
     )  # fmt: skip
+
+
+def pasted_alert(context: Context) -> Remedy | None:
+    """An object of JSON, as in a file of alerts."""
+    if context.found != "{" or not context.wants_statement or _JSON_KEY.match(context.rest_of_line) is None:
+        return None
+    return Remedy("files of alerts are given with --alerts", message="this is JSON, not a route")
 
 
 def punctuation(context: Context) -> Remedy | None:
