@@ -196,6 +196,14 @@ class State:
         if len(table.rows) > table.limit:
             self.too_large[clause] = table
 
+    def use_limits(self, keys_per_clause: Mapping[str, int]) -> None:
+        """Bound the tables by these from now on, as if the state had been made with them."""
+        self.keys_per_clause = keys_per_clause
+        for clause, table in self.tables.items():
+            table.limit = keys_per_clause.get(clause, self.keys_per_table)
+            if len(table.rows) > table.limit:
+                self.too_large[clause] = table
+
     def forget(self, clause: str) -> int:
         """Remove all rows of a clause, and return how many there were."""
         table = self.tables.pop(clause, None)

@@ -260,8 +260,7 @@ class Owner(Background):
         return len(new) > _LOADED_AT_ONCE
 
     def _load(self, number: int, token: int) -> None:
-        shared = self._router.shared
-        state = State() if shared is None else shared.state()
+        state = State()
         for row in self._partitions.load(number):
             state.load(row.clause, row.key, row.row, row.due_ns)
         part = OwnedPartition(number, token, state)
@@ -276,6 +275,8 @@ class Owner(Background):
 
     def _begin(self, state: State, now_ns: int) -> None:
         """The router decides with this state from now on. What it has no clauses for is kept while others may."""
+        if self._router.shared is not None:
+            state.use_limits(self._router.shared.limits)
         if self._looks_back:
             self._router.prepare_look_back(state, now_ns)
         if self._retire_ns:

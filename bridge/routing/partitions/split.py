@@ -51,11 +51,16 @@ class SharedEngine:
                 self._watches[self._clause(index, watch), watch.number] = pipeline, watch
 
     def state(self) -> State:
-        """An empty state of one partition, with its share of each clause's keys."""
+        """An empty state of one partition."""
+        return State(keys_per_clause=self.limits)
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """How many keys of a clause one partition may have, where they are spread: its share, with some room."""
         share = max(1, -(-KEYS_PER_TABLE * _ROOM // self.count))
         keyed = (index for index, partitions in self._partitions.items() if partitions.is_keyed)
         clauses = (identity for index in keyed for identity in self.engine.pipelines[index].identities)
-        return State(keys_per_clause=dict.fromkeys(clauses, min(share, KEYS_PER_TABLE)))
+        return dict.fromkeys(clauses, min(share, KEYS_PER_TABLE))
 
     def partitions_of(self, identity: str, key: bytes, row: object) -> range:
         """The partitions to which a stored row belongs; none if no route has its clause."""

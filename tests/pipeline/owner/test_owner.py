@@ -17,7 +17,7 @@ from bridge.journal.retention import RetentionPolicy
 from bridge.routing import Notification, Reason
 from bridge.routing.partitions.split import NOT_AT_OWNER
 from bridge.routing.router import Router
-from bridge.routing.state import State, Timer
+from bridge.routing.state import KEYS_PER_TABLE, State, Timer
 from tests.conftest import FULL
 from tests.pipeline.owner.fleet import COUNT, Fleet, fleet_of, migrated
 from tests.routing.memory.harness import SECOND, SECRET, START
@@ -174,6 +174,24 @@ def test_a_match_of_the_next_routes_waits_until_the_owner_uses_them(location: Da
         fleet.clock.now += 20 * SECOND
         fleet.turn()
         assert fleet.connection.execute("SELECT count(*) FROM matches").fetchone() == (0,)
+
+
+def test_each_partition_has_its_share_of_the_keys_of_the_next_routes(location: DatabaseLocation) -> None:
+    """A clause that becomes part of a route with one key, and one whose route gets another key as well."""
+    key = "throttle 1 per 10s by k8s.pod.name"
+    next_routes = program_of(
+        f'route "r" {{ when rule = a new proc.name in 1h {key} to chat }} route "s" {{ {key} to chat }}'
+    )
+    share = KEYS_PER_TABLE // 2
+    with fleet_of(location, program_of(f'route "r" {{ when rule = a {key} to chat }}'), owners=1) as fleet:
+        (owner,) = fleet.owners
+        states = [part.state for part in owner._owned.values()]
+        assert {state.table("r\nincident").limit for state in states} == {share}
+        owner.use_router(fleet.made(next_routes))
+        fleet.turn()
+        states = [part.state for part in owner._owned.values()]
+        assert {state.table("r\nincident").limit for state in states} == {KEYS_PER_TABLE}
+        assert {state.table("s\nincident").limit for state in states} == {share}
 
 
 @pytest.mark.parametrize("has_memory", [True, False], ids=["other routes", "no memory"])
