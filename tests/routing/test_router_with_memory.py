@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
+
 from bridge.alert import Alert, Priority, make_alert
 from bridge.language.program.clauses import After, Group, Pair, Throttle, Unless
 from bridge.language.program.program import Escalation, Program
@@ -198,3 +200,20 @@ def test_an_alert_that_is_held_waits_although_it_releases_another() -> None:
         routed = [router.route(state, shell(each / 100), at(each / 100), asked).routed for each in range(101)]
         assert {each.decisions[0].reason for each in routed} == {Reason.WAITING}
         assert [each.about is not None for each in routed[-1].notifications] == [True, True]
+
+
+def test_a_row_whose_alert_cannot_be_read_does_not_stop_other_timers() -> None:
+    """A newer version may have written it. Without silences as with them, its own timer reports it."""
+    program = remembering(LIMITED, Throttle("t", 1, MINUTE, ("user.name",)), escalations=(Escalation("boss", MINUTE),))
+    router, state = Router(program, {}), State()
+    for second, user in enumerate(("root", "eve")):
+        router.route(state, shell(second, user), at(second))
+    table = state.table("limited\nincident")
+    key, row = next(iter(table.rows.items()))
+    table.put(key, msgspec.structs.replace(row, packed=msgspec.Raw(b"\x01")), at(60))
+    silences = Silences((Silence("s1", condition("rule = other"), at(0), at(600)),), {})
+    found, timers = router.due_alerts(state, at(120), 100, silences)
+    assert (found, timers) == ({shell(1, "eve").id}, 4)
+    routed = router.step(state, Timer({}, timers), at(120), silences)
+    assert [each.route for each in routed.faults] == ["limited"]
+    assert [each.channel for each in routed.notifications] == ["boss"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bridge.alert import Alert
@@ -144,7 +145,9 @@ class Engine:
         timers = 0
         for table, key in state.due(now_ns, limit):
             row = table.get(key)
-            named = [] if row is None else [each for each in named_alerts(row) if not knows(each)]
+            named: list[str] = []
+            with suppress(Exception):  # the timer reports it, and others fire
+                named = [] if row is None else [each for each in named_alerts(row) if not knows(each)]
             if timers and len(found) + len(named) > limit:
                 break
             found.update(named)
