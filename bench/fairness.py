@@ -25,7 +25,7 @@ from bridge.language.diagnostics.source import SourceText
 from bridge.pipeline.intake import Intake
 from bridge.routing.router import Router
 from bridge.sources.contract import Batch
-from bridge.sources.grpc.fleet import GrpcFleet
+from bridge.sources.grpc.peers import GrpcPeers
 from bridge.sources.http.source import HttpSource
 
 _FALCOS = 100
@@ -98,10 +98,10 @@ def _run(mood: str) -> _Run:
 
         addresses = frozenset(f"unix:{folder}/{number}.sock" for number in range(_FALCOS))
         http = HttpSource("http", "127.0.0.1", 0, Guard())
-        fleet = GrpcFleet("grpc", "", lambda: addresses)
+        peers = GrpcPeers("grpc", "", lambda: addresses)
         threads = [
             threading.Thread(target=http.run, args=(accept_posts,), daemon=True),
-            threading.Thread(target=fleet.run, args=(watched,), daemon=True),
+            threading.Thread(target=peers.run, args=(watched,), daemon=True),
         ]
         command = [sys.executable, "-m", "bench.falcos", name, str(_FALCOS), str(http.port), mood]
         falcos = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -111,7 +111,7 @@ def _run(mood: str) -> _Run:
             thread.start()
         time.sleep(_SECONDS)
         said, _ = falcos.communicate("")
-        fleet.stop()
+        peers.stop()
         http.stop()
         for thread in threads:
             thread.join(20)

@@ -10,7 +10,7 @@ import msgspec
 _OFFSET = 2**63
 """Added to times, which are negative before 1970, so that ids sort by time."""
 TIME_DIGITS = 16
-"""Digits of an id that are its time."""
+"""How many of the first digits of an alert id are its time."""
 _canonical = msgspec.msgpack.Encoder(order="deterministic", enc_hook=dict).encode
 
 

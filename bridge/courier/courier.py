@@ -15,10 +15,10 @@ from structlog.typing import FilteringBoundLogger
 
 from bridge.channels.contract import Channel
 from bridge.common.clocks.clock import Step, Timeline
+from bridge.courier.channel_runners import ChannelRunners, Configuration
 from bridge.courier.due_cache import DueCache
 from bridge.courier.ending import Ending
 from bridge.courier.expiry import DeliveryExpiry
-from bridge.courier.fleet import Configuration, Fleet
 from bridge.courier.health.health_alerts import HealthAlerts
 from bridge.courier.health.port_check import PortChecks
 from bridge.courier.results import Results
@@ -70,12 +70,12 @@ class Courier:
         self._to_try: SimpleQueue[tuple[str, Callable[[Runner, int], None]]] = SimpleQueue()
         self._log = structlog.get_logger("courier")
         self._runners: dict[str, Runner] = {}
-        self._fleet = Fleet(queue, self._runners, self._done, jitter)
-        self._fleet.start(channels, options, timeline.now_ns())
+        self._channels = ChannelRunners(queue, self._runners, self._done, jitter)
+        self._channels.start(channels, options, timeline.now_ns())
         self.on_removed: Callable[[str], None] = lambda _name: None
         """Called with the name of a channel to which nothing is in flight any more after it was removed."""
         self._due = DueCache(queue, self._runners)
-        self._health_alerts = HealthAlerts(alerts, queue, self._runners, self._fleet, socket.gethostname())
+        self._health_alerts = HealthAlerts(alerts, queue, self._runners, self._channels, socket.gethostname())
         self._expiry = DeliveryExpiry(queue, self._runners)
         self._port_checks = PortChecks(self._port_is_open)
         self._late_writers: list[float] = []
@@ -108,7 +108,7 @@ class Courier:
 
     def follow(self, configuration: Configuration) -> None:
         """As ``configure``, for a courier that may share its channels with others."""
-        self._fleet.request(configuration)
+        self._channels.request(configuration)
         self.wake()
 
     def _port_is_open(self, name: str) -> None:
@@ -140,12 +140,12 @@ class Courier:
 
     def _follow_configuration(self) -> None:
         """Retire the channels that have changed or were removed, and start their successors once they are idle."""
-        self._fleet.on_removed = self.on_removed
-        self._fleet.follow_requests(self._timeline.now_ns())
-        if not self._fleet.is_changing:
+        self._channels.on_removed = self.on_removed
+        self._channels.follow_requests(self._timeline.now_ns())
+        if not self._channels.is_changing:
             return
         self._put_back([each for each in self._runners.values() if each.is_retired])
-        for name in self._fleet.replace_idle(self._timeline.now_ns()):
+        for name in self._channels.replace_idle(self._timeline.now_ns()):
             self._due.add(name)
             self.try_now(name)
 
@@ -288,7 +288,7 @@ class Courier:
             self._runners[name].changed = self._runners[name].health != health
 
     def _end(self, attempt: Attempt, outcome: Outcome, log: FilteringBoundLogger) -> list[Settlement]:
-        runner = self._runners.get(attempt.channel) or self._fleet.removed[attempt.channel]
+        runner = self._runners.get(attempt.channel) or self._channels.removed[attempt.channel]
         settlements = runner.end(attempt, outcome, self._timeline.now_ns())
         self._due.change(runner.name)
         log.debug(

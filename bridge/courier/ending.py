@@ -9,7 +9,7 @@ _BUSY_SECONDS = 1.0
 
 
 class Ending:
-    """Set by other threads, and asked by the courier's."""
+    """Whether and until when the courier ends. Other threads set it; the courier's thread asks it."""
 
     def __init__(self) -> None:
         self._claims_no_more = threading.Event()
@@ -41,7 +41,7 @@ class Ending:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
     def wait_for_journal(self) -> bool:
-        """Wait a moment; False where there is no time left."""
+        """Wait a moment for a busy journal. Returns False, at once, where no time is left."""
         left = _BUSY_SECONDS if self.deadline is None else min(_BUSY_SECONDS, self.deadline - time.monotonic())
         if self.claims_no_more or left <= 0:
             return False

@@ -11,11 +11,11 @@ from bridge.courier.sending.worker import Attempt
 from bridge.delivery import Outcome, Verdict
 
 SETTLE_EVERY, SETTLE_SECONDS = 10, 0.02
-"""Results are settled together: as many as this, or after this time."""
+"""Results are settled together: when there are this many, or when the first has waited for this long."""
 
 
 class Results:
-    """Added by the threads of the channels, and taken by the courier's."""
+    """Results that are not settled. The threads of the channels add them; the courier's thread takes them."""
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[Attempt, Outcome]] = deque()
@@ -32,7 +32,7 @@ class Results:
         return count == 1 or count % SETTLE_EVERY == 0 or outcome.verdict is not Verdict.DELIVERED or attempt.is_last
 
     def notice(self) -> None:
-        """The time of the first result begins, where there is one."""
+        """Begin to count the time of the first result, if there is one."""
         if self._waiting and not self._first:
             self._first = time.monotonic()
 

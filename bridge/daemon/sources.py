@@ -58,9 +58,9 @@ def _in_fleet(settings: SourceSettings, source: Source, journal: OpenJournal) ->
     """The source; that of a Falco over the network is read by one bridge of a fleet."""
     if journal.leases is None or not isinstance(settings, GrpcSettings | DiscoverSettings):
         return source
-    from bridge.sources.grpc.fleet import GrpcFleet, leased_falco
+    from bridge.sources.grpc.peers import GrpcPeers, leased_falco
 
-    if isinstance(source, GrpcFleet):
+    if isinstance(source, GrpcPeers):
         source.leases = journal.leases
         return source
     assert isinstance(settings, GrpcSettings)
@@ -124,13 +124,13 @@ def _file(settings: FileSettings, journal: OpenJournal) -> Source:
 
 
 def _grpc(settings: GrpcSettings) -> Source:
-    from bridge.sources.grpc.fleet import GrpcFleet
+    from bridge.sources.grpc.peers import GrpcPeers
 
     addresses = frozenset(each.target for each in settings.grpc)
     if len(addresses) == 1:
         return _one_falco(settings)
     certificates = None if settings.tls is None else _client_certificates(settings.name, settings.tls)
-    return GrpcFleet(settings.name, "", lambda: addresses, certificates)
+    return GrpcPeers(settings.name, "", lambda: addresses, certificates)
 
 
 def _one_falco(settings: GrpcSettings) -> GrpcSource:
@@ -142,10 +142,10 @@ def _one_falco(settings: GrpcSettings) -> GrpcSource:
 
 def _discover(settings: DiscoverSettings) -> Source:
     from bridge.sources.grpc.discovery import DnsName
-    from bridge.sources.grpc.fleet import GrpcFleet
+    from bridge.sources.grpc.peers import GrpcPeers
 
     name = DnsName(settings.discover.host, settings.discover.port, settings.resolver)
-    return GrpcFleet(settings.name, str(name), name, _client_certificates(settings.name, settings.tls))
+    return GrpcPeers(settings.name, str(name), name, _client_certificates(settings.name, settings.tls))
 
 
 def _http(settings: HttpSettings, listening: ListeningSockets) -> Source:

@@ -56,7 +56,7 @@ class ResponseQueue:
             self._connection.resume_reading()
 
     def settle(self) -> None:
-        """Follow what another thread has written, if it has."""
+        """Remove the responses that another thread has written."""
         if self.pending:
             with self.shared.lock:  # it may be about to
                 pass

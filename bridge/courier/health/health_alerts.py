@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from bridge.courier.fleet import Fleet
+from bridge.courier.channel_runners import ChannelRunners
 from bridge.courier.health.outage import HealthChange, after_report, health_alert, health_change
 from bridge.courier.sending.runner import Runner
 from bridge.delivery import HEALTH_ALERT_ROUTE, Circuit, Health
@@ -22,10 +22,10 @@ class HealthAlerts:
     """Checks the health of every channel, and reports changes once each."""
 
     def __init__(
-        self, alerts: AlertLog, queue: DeliveryQueue, runners: Mapping[str, Runner], fleet: Fleet, host: str
+        self, alerts: AlertLog, queue: DeliveryQueue, runners: Mapping[str, Runner], known: ChannelRunners, host: str
     ) -> None:
-        """``fleet`` knows the options of the channels that other couriers deliver to."""
-        self._fleet = fleet
+        """``known`` knows the options of the channels that other couriers deliver to."""
+        self._known = known
         self._alerts = alerts
         self._queue = queue
         self._runners = runners
@@ -71,8 +71,8 @@ class HealthAlerts:
         return next(iter(working or chain), None)
 
     def _exists(self, name: str) -> bool:
-        return name in self._runners or name in self._fleet.options
+        return name in self._runners or name in self._known.options
 
     def _options(self, name: str) -> ChannelOptions:
         runner = self._runners.get(name)
-        return self._fleet.options[name] if runner is None else runner.options
+        return self._known.options[name] if runner is None else runner.options

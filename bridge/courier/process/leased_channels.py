@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bridge.channels.contract import Channel
-from bridge.courier.fleet import Configuration
+from bridge.courier.channel_runners import Configuration
 from bridge.delivery.options import ChannelOptions
 from bridge.journal.members import CHANNEL, COURIER
 from bridge.journal.membership import Membership

@@ -1,4 +1,4 @@
-"""Whether a person who asks for something would have to wait for a disk."""
+"""Refuses what a person asks for while the journal cannot be written."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from bridge.pipeline.intake import Intake
 
 
 def check_journal(intake: Intake) -> None:
-    """What a person asks for waits for the batch that is being stored, but not for a disk. Raises JournalError."""
+    """Raises JournalBusyError if the intake waits for a disk. It may wait for a batch that is being stored."""
     if intake.is_busy and (problem := intake.blocked):
         raise JournalBusyError(f"the journal cannot be written: {problem}")

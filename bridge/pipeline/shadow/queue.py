@@ -34,7 +34,7 @@ class StoredTimers(msgspec.Struct, frozen=True):
     now_ns: int
     notifications: tuple[Notification, ...]
     follow: Callable[[VirtualRun], Iterable[Step]]
-    """What the shadow does at that moment: what a person did."""
+    """Does in the shadow what a person did at that moment."""
     generation: int
 
 
@@ -51,7 +51,7 @@ class _Amount:
 
 
 class ShadowQueue:
-    """``put_…`` are called by the intake, under its lock; the others by the shadow's thread."""
+    """Bounded. ``put_…`` are called by the intake, under its lock; the others by the shadow's thread."""
 
     def __init__(self) -> None:
         self._waiting: deque[StoredAlerts | StoredTimers] = deque()
@@ -85,6 +85,6 @@ class ShadowQueue:
         return self._waiting.popleft()
 
     def done(self, item: StoredAlerts | StoredTimers) -> None:
-        """It was tried."""
+        """Free the room of an item, which was tried."""
         if isinstance(item, StoredAlerts):
             self._done.add(len(item.alerts), item.text)

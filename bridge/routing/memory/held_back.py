@@ -25,7 +25,7 @@ class HeldBack:
         ]
 
     def latest_ns(self, state: State, key: bytes) -> int:
-        """Its event time; 0 if nothing is held back."""
+        """The event time of the latest alert that is held back under this key; 0 if there is none."""
         latest_ns = 0
         for identity in self._identities:
             table = state.tables.get(identity)

@@ -32,7 +32,7 @@ class AnswerCounts:
     """What a source has answered."""
 
     refusals: Counter[int] = field(default_factory=Counter)
-    """By status."""
+    """Refused requests by status."""
     held: int = 0
     """Requests that were answered before their commit."""
 
@@ -128,7 +128,7 @@ class Answering:
         return sum(map(len, list(self._committed)))
 
     def hold(self, *, stuck: bool) -> None:
-        """While the commit is ``stuck``, answer the requests that have waited for long, and those that come."""
+        """While the commit is ``stuck``, answer requests that have waited for long, and new ones at once."""
         self._stuck = stuck
         if stuck:
             self._answer_held(self.pending.overdue())

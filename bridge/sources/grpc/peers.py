@@ -35,7 +35,7 @@ class _Reader:
     """Since when it is no longer found, by the monotonic clock."""
 
 
-class GrpcFleet:
+class GrpcPeers:
     """Reads every Falco that ``lookup`` returns, each in a thread of its own. ``label`` names them for people."""
 
     def __init__(

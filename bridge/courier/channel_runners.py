@@ -1,4 +1,4 @@
-"""The channels of the courier: those of the settings, and how they follow a change of the settings."""
+"""The runners of the courier's channels: started from its settings, and replaced when the settings change."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Configuration:
     """All channels of the config, where ``names`` are those of this courier."""
 
 
-class Fleet:
+class ChannelRunners:
     """Starts and replaces runners. Used by the courier's main thread, except for ``request``."""
 
     def __init__(
@@ -66,7 +66,7 @@ class Fleet:
         return bool(self._successors or self._removing)
 
     def start(self, channels: Mapping[str, Channel], options: Mapping[str, ChannelOptions], now_ns: int) -> None:
-        """The channels of the start. The health of all others is removed."""
+        """Start the channels. The health of all others is removed."""
         self._known, self.options = tuple(channels), options
         if channels:  # a courier that shares them has none at its start
             self._queue.remove_health_except(channels)
@@ -75,7 +75,7 @@ class Fleet:
             self._add(channel, options.get(name, ChannelOptions()), health.get(name, Health()), now_ns)
 
     def request(self, configuration: Configuration) -> None:
-        """Have the courier follow it. Callable from any thread."""
+        """Ask for a change, which the courier's thread follows. Callable from any thread."""
         self._requested.put(configuration)
 
     def follow_requests(self, now_ns: int) -> None:
@@ -94,7 +94,7 @@ class Fleet:
             self._following = None
 
     def _own(self, tokens: Mapping[str, int], names: Sequence[str], now_ns: int) -> None:
-        """Have these leases. What dead couriers had claimed of their channels is due."""
+        """Take these leases. What dead couriers had claimed of their channels becomes due."""
         released = self._queue.own_channels(tokens, now_ns)
         if {name for name, runner in self._runners.items() if not runner.is_retired} != set(names):
             log = structlog.get_logger("courier")

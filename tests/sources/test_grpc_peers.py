@@ -21,7 +21,7 @@ from bridge.simulate.recording import Form
 from bridge.simulate.server import StandInFalco
 from bridge.sources.contract import SourceState
 from bridge.sources.grpc.discovery import DnsName, server_address
-from bridge.sources.grpc.fleet import GrpcFleet
+from bridge.sources.grpc.peers import GrpcPeers
 from bridge.sources.grpc.tls import Certificates, ClientTls
 from tests.sources.collector import Collector, running
 from tests.support.certificates import make_authority
@@ -61,14 +61,14 @@ def pods(tmp_path: Path) -> Iterator[Pods]:
     found.close()
 
 
-def fleet(pods: Pods, server: DnsServer, **seconds: float) -> GrpcFleet:
-    """A fleet that looks up often; ``seconds`` are GrpcFleet's times."""
+def source_of(pods: Pods, server: DnsServer, **seconds: float) -> GrpcPeers:
+    """A source that looks up often; ``seconds`` are times of ``GrpcPeers``."""
     name = DnsName(NAME, pods.port, server.address)
     certificates = Certificates("pods", pods.client)
-    return GrpcFleet("pods", str(name), name, certificates, **{"lookup_seconds": 0.1, **seconds})
+    return GrpcPeers("pods", str(name), name, certificates, **{"lookup_seconds": 0.1, **seconds})
 
 
-def peers(source: GrpcFleet) -> list[SourceState]:
+def peers(source: GrpcPeers) -> list[SourceState]:
     return list(source.state()[1:])
 
 
@@ -76,7 +76,7 @@ def test_a_list_is_read_although_one_falco_is_down(tmp_path: Path) -> None:
     """Each Falco has a state of its own, which includes its version."""
     addresses = frozenset(f"unix:{tmp_path}/{number}.sock" for number in range(3))
     running_addresses, down = sorted(addresses)[:2], sorted(addresses)[2]
-    source = GrpcFleet("list", "", lambda: addresses)
+    source = GrpcPeers("list", "", lambda: addresses)
     one, two = StandInFalco(running_addresses[0]), StandInFalco(running_addresses[1])
     with one, two, running(source) as taken:
         one.put(*MESSAGES[:100])
@@ -91,7 +91,7 @@ def test_a_list_is_read_although_one_falco_is_down(tmp_path: Path) -> None:
 def test_a_new_pod_is_read(pods: Pods) -> None:
     """Its certificate names the service, not its address."""
     one = pods.start("127.0.0.2")
-    with DnsServer(NAME, "127.0.0.2").serving() as server, running(fleet(pods, server)) as taken:
+    with DnsServer(NAME, "127.0.0.2").serving() as server, running(source_of(pods, server)) as taken:
         one.put(MESSAGES[0])
         wait_until(lambda: len(taken.alerts) == 1, "the first pod's alert")
         pods.start("127.0.0.3").put(MESSAGES[1])
@@ -104,7 +104,7 @@ def test_a_removed_pod_is_read_to_the_end_of_its_stream(pods: Pods) -> None:
     staying, going = pods.start("127.0.0.2"), pods.start("127.0.0.3")
     taken = Collector()
     with DnsServer(NAME, "127.0.0.2", "127.0.0.3").serving() as server:
-        source = fleet(pods, server)
+        source = source_of(pods, server)
         with capture_logs() as logs, running(source, taken):
             wait_until(lambda: len(peers(source)) == 2, "both pods")
             taken.hold.clear()
@@ -127,7 +127,7 @@ def test_a_removed_pod_that_still_answers_is_released_after_a_while(pods: Pods) 
     pods.start("127.0.0.2")
     going = pods.start("127.0.0.3")
     with DnsServer(NAME, "127.0.0.2", "127.0.0.3").serving() as server:
-        source = fleet(pods, server, linger_seconds=0.5)
+        source = source_of(pods, server, linger_seconds=0.5)
         with running(source) as taken:
             wait_until(lambda: len(peers(source)) == 2, "both pods")
             server.addresses.remove("127.0.0.3")
@@ -141,7 +141,7 @@ def test_a_failing_resolver_is_logged_once_and_the_known_pods_are_read(pods: Pod
     """The log has the remedy, and an entry for the recovery."""
     falco = pods.start("127.0.0.2")
     with DnsServer(NAME, "127.0.0.2").serving() as server:
-        source = fleet(pods, server)
+        source = source_of(pods, server)
         with capture_logs() as logs, running(source) as taken:
             wait_until(lambda: len(peers(source)) == 1, "the pod")
             server.refusing = True
@@ -162,7 +162,7 @@ def test_a_server_that_refuses_ipv6_questions_still_gives_ipv4_addresses(pods: P
     """As dnsmasq does for a name from a hosts file. A name with neither kind of address is an error."""
     with DnsServer(NAME, "127.0.0.2").serving() as server:
         server.refusing, server.refusal = "all but A", refusal
-        lookup = fleet(pods, server)._lookup
+        lookup = source_of(pods, server)._lookup
         assert {address.partition(":")[0] for address in lookup()} == {"127.0.0.2"}
         server.addresses = []
         with pytest.raises(SetupError, match="has no address"):
@@ -178,7 +178,7 @@ def test_a_hanging_resolver_does_not_delay_a_stop() -> None:
         hanging.wait()
         return frozenset()
 
-    with running(GrpcFleet("s", "", lookup)):
+    with running(GrpcPeers("s", "", lookup)):
         assert asked.wait(60)
     hanging.set()
 
@@ -227,7 +227,7 @@ def test_a_falco_without_a_thread_is_read_once_there_is_one() -> None:
         return frozenset({"127.0.0.1:1"})
 
     started = threading.Event()
-    made = GrpcFleet("grpc", "label", lookup, lookup_seconds=0.01)
+    made = GrpcPeers("grpc", "label", lookup, lookup_seconds=0.01)
     with capture_logs() as logs, running(made):
         with no_threads():
             started.set()
