@@ -148,6 +148,13 @@ def test_sessions_show_what_was_typed(visitor: Visitor) -> None:
     assert "cd /etc/cron.d" in visitor.get(session[0]).text
 
 
+@pytest.mark.parametrize("before", ["\u00b2", "9" * 19, "9" * 5000, "-1", "x"])
+def test_a_place_that_is_no_number_is_no_error(visitor: Visitor, before: str) -> None:
+    """The pages begin with the newest then."""
+    for path in ("/search?condition=&", "/sessions?"):
+        assert visitor.get(f"{path}before={before}").status_code == 200
+
+
 def test_nothing_is_shown_before_the_sign_in(visitor: Visitor) -> None:
     """No page, no act, no cookie; a wrong token is refused."""
     for path in (*PAGES, "/tail/events"):

@@ -32,6 +32,8 @@ _FRESH_SECONDS = 10.0
 """How soon a changed macro of the routes holds in conditions."""
 _MOST_COMMANDS = 500
 _MOST_NEW = 100
+_LONGEST_NUMBER = 18
+"""Digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,8 @@ class Reader:
             return Found(problem=wanted)
         with self._opened() as journal:
             numbers = journal.history.span(times.get("since"), times.get("until"))
-            if question.before.isdigit():
-                numbers = range(numbers.start, min(numbers.stop, int(question.before)))
+            if (before := place_of(question.before)) is not None:
+                numbers = range(numbers.start, min(numbers.stop, before))
             return self._newest(journal, wanted, numbers, limit)
 
     def story(self, alert_id: str) -> AlertStory | None:
@@ -217,3 +219,8 @@ class _Watch:
         self.searched = done
         if time.monotonic() > self._deadline:
             raise _TooLongError
+
+
+def place_of(text: str) -> int | None:
+    """The number of an alert in a link; None if it is none, such as a superscript digit or too many digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER else None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bridge.console.ask import Ask, Page
+from bridge.console.data.reader import place_of
 from bridge.console.data.terminal_sessions import sessions_of
 from bridge.terminal.derived import shown_text
 
 
 def _values(ask: Ask) -> dict[str, object]:
-    before = ask.text("before")
-    found = ask.reader.commands(ask.text("session"), int(before) if before.isdigit() else 0)
+    found = ask.reader.commands(ask.text("session"), place_of(ask.text("before")) or 0)
     return {
         "sessions": sessions_of(found.alerts),
         "one": ask.text("session"),
