@@ -12,6 +12,7 @@ from bridge.config.load import load_config
 BASE = "sources: [{stdin: true}]\nchannels: {c: console://}\n"
 ADDRESS = '"webhook://127.0.0.1/${file:secret}"'
 LONG = "x" * 300
+DIGITS = "9" * 5000
 BOMB = "".join(
     f"{each}: &{each} [{', '.join([f'*{before}'] * 9)}]\n" for before, each in zip("abcdefgh", "bcdefghi", strict=True)
 )
@@ -86,3 +87,21 @@ def test_what_is_no_regular_file_is_named(tmp_path: Path) -> None:
         config.write_text(f"{BASE}routes: [{name}.route]\njournal: j.db\n", "utf-8")
         (found,) = load_config(config, {}).diagnostics
         assert (found.message, hint in found.hint) == (f"no file matches {name}.route", True), found.hint
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        'metrics: "\u00b2"', f"metrics: '{DIGITS}'", f"metrics: 'h:{DIGITS}'", f"shutdown: {{drain: '{DIGITS}'}}",
+        f"sources: [{{discover: 'dns://x:5', resolver: '1.1.1.1:{DIGITS}'}}]", "metrics: 'h:\u00b2'",
+        'sources: [{file: "/a\\ud800"}]', 'labels: {a: "${file:\\0}"}', 'channels: {c: "json://h/${file:\\0}"}',
+    ],
+)  # fmt: skip
+def test_numbers_and_names_that_cannot_be_are_errors(tmp_path: Path, value: str) -> None:
+    """A superscript digit is a digit for Python, and no number; nor does it convert thousands of digits."""
+    config = tmp_path / "b.yaml"
+    (name, _, _) = value.partition(":")
+    lines = ["sources: [{stdin: true}]", "channels: {c: console://}", "routes: [a.route]", "journal: j.db"]
+    kept = [each for each in lines if not each.startswith(f"{name}:")]
+    config.write_text("\n".join([*kept, value]), "utf-8")
+    assert load_config(config, {}).diagnostics

@@ -139,6 +139,16 @@ def test_outputs_with_json_of_their_own_post_the_same() -> None:
     assert posted == EXPECTED
 
 
+def test_a_superscript_digit_is_no_number() -> None:
+    """Although Python takes it for a digit."""
+    channels = channels_of(
+        "grafana: {hostport: 'http://grafana:3000', apikey: k, dashboardid: '\u00b2'}\n"
+        "alertmanager: {hostport: 'http://am:9093', expiresafter: '\u00b2'}\n"
+    )
+    assert "dashboardId" not in channels["grafana"]["body"]
+    assert "hold=" not in str(channels["alertmanager"])
+
+
 def test_receivers_of_falcosidekicks_json_get_it() -> None:
     """falcosidekick-ui and Kafka's REST proxy in an envelope, Sumo Logic with its metadata."""
     channels = channels_of(

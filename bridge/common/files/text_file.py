@@ -14,7 +14,10 @@ def read_bounded(path: Path, largest: int = LARGEST) -> bytes:
 
     Without a writer, a named pipe is empty.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except ValueError as error:  # a NUL, or half of a character
+        raise OSError(errno.EINVAL, "no file can have this name") from error
     with os.fdopen(descriptor, "rb") as file:
         os.set_blocking(descriptor, True)
         content = file.read(largest + 1)

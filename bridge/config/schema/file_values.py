@@ -19,7 +19,11 @@ _NO_PATHS = frozenset({"true", "false", "yes", "no", "on", "off", "none", "null"
 
 def _check_path_length(path: Path) -> None:
     """Raises InvalidValueError for a path that no file can have, about which the system answers nothing."""
-    if len(os.fsencode(path)) > _LONGEST_PATH or any(len(os.fsencode(each)) > _LONGEST_NAME for each in path.parts):
+    try:
+        names = [len(os.fsencode(each)) for each in path.parts]
+    except UnicodeEncodeError as error:
+        raise InvalidValueError("write it in UTF-8", "no file can have this name") from error
+    if len(os.fsencode(path)) > _LONGEST_PATH or max(names, default=0) > _LONGEST_NAME:
         raise InvalidValueError("shorten it", "this path is too long")
 
 

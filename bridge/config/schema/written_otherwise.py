@@ -19,7 +19,8 @@ _LONGEST = frozenset({"forever", "never", "unlimited", "infinite", "inf", "alway
 _YEARS = re.compile(r"1\s*(?:y|yr|years?)", re.IGNORECASE)
 _MONTHS = re.compile(r"(\d{1,2})\s*(?:mo|months?)", re.IGNORECASE)
 _RATE_UNITS = {"s": "s", "m": "min", "h": "h"}
-_HOST_PORT = re.compile(r"\[?[\w.:-]*\]?:(\d+)")
+_HOST_PORT = re.compile(r"\[?[\w.:-]*\]?:([0-9]{1,20})")
+_PORT = re.compile(r"[0-9]{1,5}")
 _LARGEST_PORT = 65535
 _FOLDERS = ("run/", "var/", "tmp/", "etc/")
 
@@ -29,7 +30,7 @@ def duration_hint(text: str) -> str:
     text = text.strip()
     if text.startswith("-"):
         return duration_hint(text[1:]) or f"write `{text[1:]}`"
-    if re.fullmatch(r"\d+", text) and int(text):
+    if re.fullmatch(r"\d{1,20}", text) and int(text):
         return f"add a unit, such as {text}s, {text}m or {text}h"
     if re.fullmatch(r"0+[a-z]*", text):
         return "write a duration longer than zero, such as 30s"
@@ -85,7 +86,7 @@ def address_hint(text: str, example: str) -> str:
     found = _HOST_PORT.fullmatch(bare)
     if bare != text and found is not None:
         return f"write `{bare}`"
-    if text.isdigit() and int(text) <= _LARGEST_PORT:
+    if _PORT.fullmatch(text) and int(text) <= _LARGEST_PORT:
         return f"write 127.0.0.1:{text} for this machine only, or 0.0.0.0:{text} for all"
     if found is not None and int(found[1]) > _LARGEST_PORT:
         return f"write a port from 1 to {_LARGEST_PORT}"

@@ -68,7 +68,7 @@ def grafana(settings: Settings) -> Channel:
     address = f"{settings.get('grafana.hostport').rstrip('/')}/api/annotations"
     token = {"Authorization": (f"Bearer {settings.get('grafana.apikey')}", "`Bearer ` and `grafana.apikey`")}
     places = {"dashboardId": settings.get("grafana.dashboardid"), "panelId": settings.get("grafana.panelid")}
-    body = {name: int(value) for name, value in places.items() if value.isdigit() and int(value)}
+    body = {name: int(value) for name, value in places.items() if value.isdecimal() and int(value)}
     tags = ["falco", "%priority", "%rule", "%source", "%hostname"]
     notes = []
     if settings.is_set("grafana.allfieldsastags", default=False):

@@ -84,7 +84,7 @@ def _loki(settings: Settings) -> Channel:
 def _alertmanager(settings: Settings) -> Channel:
     labels = settings.mapping("alertmanager.extralabels").items()
     seconds = settings.get("alertmanager.expiresafter", "0")
-    parts = [f"hold={seconds}s"] if seconds.isdigit() and int(seconds) else []
+    parts = [f"hold={seconds}s"] if seconds.isdecimal() and int(seconds) else []
     query = "&".join([*parts, *(f":{name}={quote(value, safe='')}" for name, value in labels)])
     addresses = [each.strip() for each in settings.get("alertmanager.hostport").split(",")]
     urls, variables = zip(*(_alertmanager_url(each, query, at) for at, each in enumerate(addresses, 1)), strict=True)

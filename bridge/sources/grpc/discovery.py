@@ -40,7 +40,7 @@ def server_address(resolver: str) -> tuple[str, int] | None:
     host, port = resolver, _DNS_PORT
     if resolver.startswith("[") or resolver.count(":") == 1:
         host, _, digits = resolver.rpartition(":")
-        if not digits.isdecimal() or not 0 < int(digits) < 65536:
+        if not digits.isdecimal() or len(digits) > len("65535") or not 0 < int(digits) < 65536:
             return None
         port = int(digits)
     try:
