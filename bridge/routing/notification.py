@@ -54,6 +54,11 @@ class NotificationContext(msgspec.Struct, frozen=True, omit_defaults=True, gc=Fa
     key: str = ""
     """The incident's key as people read it: ``payments/api-0``."""
 
+    @property
+    def held_back(self) -> int:
+        """How many alerts were held back that ``count`` does not contain: a summary stands for them itself."""
+        return 0 if self.kind is NotificationKind.SUMMARY else self.suppressed
+
 
 class Notification(msgspec.Struct, frozen=True, gc=False):
     """One message for one channel. Texts are templates, which the channel renders with its own escaping."""

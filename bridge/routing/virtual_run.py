@@ -63,12 +63,12 @@ class VirtualRun:
         return completed, self._router.step(self._state, completed, at_ns, self.silences)
 
     def steps(self, alert: Alert, at_ns: int) -> Iterator[Step]:
-        """The timers that are due by then, and the alert, received at that time."""
+        """The timers that are due before, and the alert, received at that time. It comes before timers of its moment."""
         if self._remembers:
             if not self._started:
                 self._started = True
                 self._router.start(self._state, at_ns)
-            yield from self._timers(at_ns)
+            yield from self._timers(at_ns - 1)
         completed = self._router.complete(alert)
         routed = self._noted(self._router.step(self._state, completed, at_ns, self.silences, self._latest.get))
         if self._remembers:

@@ -75,6 +75,8 @@ class RouteTestRunner:
         for step in case.steps:
             if run.expected and not isinstance(step, Expectation):
                 yield from self._judge.failures(run.end_round(), case.span)
+            if not isinstance(step, AlertReceived):
+                self._fire(run, run.now_ns)
             match step:
                 case AlertReceived():
                     self._receive(step, run, first=step is case.steps[0])
@@ -92,6 +94,7 @@ class RouteTestRunner:
                     self._send(run, notifications, None)
                 case Expectation():
                     run.expected.append(step)
+        self._fire(run, run.now_ns)
         if run.expected or run.sent:
             yield from self._judge.failures(run.end_round(), case.span)
 
@@ -110,13 +113,17 @@ class RouteTestRunner:
         self._send(run, entry.routed.notifications, entry.alert)
 
     def _pass_until(self, run: _Run, until_ns: int) -> None:
-        """Let time pass. Each timer fires when it is due."""
+        """Let time pass. A timer that is due at the end of it fires after the events of that moment."""
+        self._fire(run, until_ns - 1)
+        run.now_ns = max(run.now_ns, until_ns)
+
+    def _fire(self, run: _Run, until_ns: int) -> None:
+        """Fire the timers that are due by then, each at its time."""
         while (due_ns := run.state.next_due()) is not None and due_ns <= until_ns:
             run.now_ns = max(run.now_ns, due_ns)
             timer = Timer(run.received)
             routed = self._router.step(run.state, timer, run.now_ns, Silences(run.silences, self._labels))
             self._send(run, routed.notifications, None)
-        run.now_ns = max(run.now_ns, until_ns)
 
     def _send(self, run: _Run, notifications: tuple[Notification, ...], cause: Alert | None) -> None:
         for notification in notifications:

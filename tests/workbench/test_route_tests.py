@@ -164,6 +164,34 @@ test "often" {
     assert results(text) == {"again": (), "again at a stated time": (), "often": ()}
 
 
+def test_an_event_comes_before_what_is_due_at_its_moment() -> None:
+    """So it takes the slot that is free from then on, and carries the count; and it is in the digest."""
+    text = """
+route "burst" { when rule = b throttle 1 per 10m to chat }
+route "noise" { when rule = c group by k8s.pod.name wait 30s to chat }
+test "after the window" {
+  event { rule = b } event { rule = b } expect "burst" to chat count 1
+  after 10m
+  event { rule = b } expect "burst" to chat count 1  expect "burst" to chat message contains "(+1 held back)"
+  after 10m expect nothing
+}
+test "at a stated time" {
+  event { rule = b time = "2026-01-05T13:00:00Z" } event { rule = b }
+  event { rule = b time = "2026-01-05T13:10:00Z" }
+  expect "burst" to chat count 2  expect "burst" to chat message contains "(+1 held back)"
+}
+test "no event" {
+  event { rule = b } event { rule = b } expect "burst" to chat count 1
+  after 10m expect "burst" to chat message contains "1 more since 12:00 UTC"
+}
+test "digest" {
+  event { rule = c k8s.pod.name = p } after 30s event { rule = c k8s.pod.name = p }
+  expect "noise" to chat count 1  expect "noise" to chat message contains "2 alerts"
+}
+"""
+    assert results(text) == {"after the window": (), "at a stated time": (), "no event": (), "digest": ()}
+
+
 def test_an_events_missing_values_are_those_of_a_real_alert() -> None:
     """``<NA>`` is a missing value, except in the fields of processes; the clock fields follow the time."""
     text = """

@@ -37,7 +37,7 @@ def with_context(
         headline=shortened(_headline(message, context, titled=titled), _HEADLINE),
         who=_joined_person(values, who_fields) or message.who,
         text=_text(message, context),
-        counts=AlertCounts(context.count, _suppressed(context), context.first_ns, context.last_ns),
+        counts=AlertCounts(context.count, context.held_back, context.first_ns, context.last_ns),
         fields=(*message.fields, *(_fact(name, value) for name, value in sorted(values.items()))),
     )
 
@@ -81,11 +81,6 @@ def change_text(context: NotificationContext) -> str:
 def _waited(context: NotificationContext) -> str:
     waited = context.values.get(WAITED, "")
     return duration_text(int(waited) / SECOND_NS) if waited.isdigit() else "some time"
-
-
-def _suppressed(context: NotificationContext) -> int:
-    """A summary is about the alerts that were held back; it does not count them twice."""
-    return 0 if context.kind is NotificationKind.SUMMARY else context.suppressed
 
 
 def _joined_person(values: dict[str, str], who_fields: tuple[str, ...]) -> str:

@@ -80,6 +80,7 @@ class _Target:
     def __init__(self, samples: int) -> None:
         self.notifications = 0
         self.alerts = 0
+        """Those that the notifications stand for, with those that were held back before them."""
         self.samples = Samples(samples)
 
 
@@ -112,7 +113,8 @@ class Counting:
             if target is None:
                 target = self._targets[key] = _Target(self._tally.samples)
             target.notifications += 1
-            target.alerts += 1 if notification.context is None else notification.context.count
+            context = notification.context
+            target.alerts += 1 if context is None else context.count + context.held_back
             self._over_time.add(key, at_ns)
             about = notification.about
             alert_id = alert.id if about is None and alert is not None else about or ""
