@@ -63,7 +63,7 @@ class VirtualRun:
         return completed, self._router.step(self._state, completed, at_ns, self.silences)
 
     def steps(self, alert: Alert, at_ns: int) -> Iterator[Step]:
-        """The timers that are due before, and the alert, received at that time. It comes before timers of its moment."""
+        """The timers that are due before that time, and the alert, which comes before the timers of its moment."""
         if self._remembers:
             if not self._started:
                 self._started = True

@@ -73,30 +73,35 @@ class RouteTestRunner:
 
     def _failures(self, case: TestCase, run: _Run) -> Iterator[Failure]:
         for step in case.steps:
-            if run.expected and not isinstance(step, Expectation):
-                yield from self._judge.failures(run.end_round(), case.span)
-            if not isinstance(step, AlertReceived):
+            if isinstance(step, Expectation):
                 self._fire(run, run.now_ns)
-            match step:
-                case AlertReceived():
-                    self._receive(step, run, first=step is case.steps[0])
-                case TimePassed():
-                    self._pass_until(run, run.now_ns + step.nanoseconds)
-                case SilenceAdded():
-                    number = len(run.silences) + 1
-                    run.silences.append(
-                        Silence(f"silence {number}", step.condition, run.now_ns, run.now_ns + step.nanoseconds)
-                    )
-                case IncidentAcknowledged():
-                    self._router.acknowledge(run.state, step.route, "test", run.now_ns)
-                case IncidentResolved():
-                    _, notifications = self._router.resolve(run.state, step.route, "test", run.now_ns)
-                    self._send(run, notifications, None)
-                case Expectation():
-                    run.expected.append(step)
+                run.expected.append(step)
+                continue
+            if run.expected:
+                yield from self._judge.failures(run.end_round(), case.span)
+            if isinstance(step, AlertReceived):
+                self._receive(step, run, first=step is case.steps[0])
+            else:
+                self._fire(run, run.now_ns)
+                self._act(step, run)
         self._fire(run, run.now_ns)
         if run.expected or run.sent:
             yield from self._judge.failures(run.end_round(), case.span)
+
+    def _act(self, step: TimePassed | SilenceAdded | IncidentAcknowledged | IncidentResolved, run: _Run) -> None:
+        match step:
+            case TimePassed():
+                self._pass_until(run, run.now_ns + step.nanoseconds)
+            case SilenceAdded():
+                number = len(run.silences) + 1
+                run.silences.append(
+                    Silence(f"silence {number}", step.condition, run.now_ns, run.now_ns + step.nanoseconds)
+                )
+            case IncidentAcknowledged():
+                self._router.acknowledge(run.state, step.route, "test", run.now_ns)
+            case IncidentResolved():
+                _, notifications = self._router.resolve(run.state, step.route, "test", run.now_ns)
+                self._send(run, notifications, None)
 
     def _receive(self, event: AlertReceived, run: _Run, *, first: bool) -> None:
         """Route the event's alert. Its time moves the clock forward; that of the first event also back."""
