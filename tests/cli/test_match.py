@@ -82,3 +82,13 @@ def test_each_alert_is_printed_as_soon_as_it_is_read() -> None:
         assert searching.stdout.readline() == b'{"rule": "a"}\n'
         searching.stdin.close()
         assert searching.wait(30) == 0
+
+
+def test_a_file_in_the_place_of_the_condition_is_noticed() -> None:
+    """The two were exchanged. A condition is nearly never the name of a file."""
+    done = run("match", ALERTS, "rule exists")
+    assert (done.returncode, done.stderr) == (
+        2, f"falco-bridge match: {ALERTS} is a file; write the condition before it\n",
+    )  # fmt: skip
+    long = f"proc.name in ({', '.join(['bash'] * 2000)})"
+    assert "no such file" in run("match", long, "none.jsonl").stderr.lower()

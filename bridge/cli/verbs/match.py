@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -63,6 +64,10 @@ def run(args: argparse.Namespace) -> int:
     if wrong := ids_among(args.files):
         remedy = f"for an alert's id write --id {wrong[0]}"
         print(f"falco-bridge match: there is no file {wrong[0]}; {remedy}", file=sys.stderr)
+        return _PROBLEM
+    # Unlike Path, os.path takes a text that is too long for the name of a file.
+    if args.files and not os.path.exists(args.files[0]) and os.path.isfile(args.condition):  # noqa: PTH110, PTH113
+        print(f"falco-bridge match: {args.condition} is a file; write the condition before it", file=sys.stderr)
         return _PROBLEM
     if args.config is not None:
         config = read_routing_config(args.config)
