@@ -330,7 +330,7 @@ def test_what_channels_may_use_is_configured(tmp_path: Path) -> None:
         ("admin: {listen: '127.0.0.1:9377'}", Code.OPEN_LISTENER, "could operate the bridge"),
         ("admin: {listen: '0.0.0.0:9377', allow: [10.0.0.0/8]}", Code.OPEN_LISTENER, "could operate the bridge"),
         ("admin: {listen: '0.0.0.0:9377', token: abc}", Code.WEAK_SECRET, "too easy to guess"),
-        ("metrics: nonsense", Code.INVALID_VALUE, "invalid `listen`: `nonsense`"),
+        ("metrics: nonsense", Code.INVALID_VALUE, "invalid `metrics`: `nonsense`"),
         ("metrics: 0.0.0.0:9376", Code.OPEN_LISTENER, "anyone who can connect to 0.0.0.0 could read"),
         ("metrics: {listen: '0.0.0.0:9376', token: abc}", Code.WEAK_SECRET, "too easy to guess"),
         ("metrics: {listen: '0.0.0.0:9376', allow: [all]}", Code.INVALID_VALUE, "invalid `allow`: `all`"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -102,8 +103,9 @@ class Binder:
         if section.shorthand and not isinstance(node, yaml.MappingNode):
             name = section.shorthand_of(node.value if isinstance(node, yaml.ScalarNode) else "")
             key = next(key for key in keys if key.name == name)
-            value = self._value(key.type, node, key, (*place, key.name))
-            return FAILED if value is FAILED else section(**{key.name: value})
+            written = replace(key, name=str(place[-1])) if len(place) == 1 else key  # the name that the file has
+            value = self._value(key.type, node, written, (*place, name))
+            return FAILED if value is FAILED else section(**{name: value})
         if not isinstance(node, yaml.MappingNode):
             self._wrong_shape(node, f"{noun} must be a mapping", f"write {{{_first_entry(node, keys, self.document)}}}")
             return FAILED
