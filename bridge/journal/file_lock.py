@@ -21,7 +21,7 @@ class FileLock:
         self._descriptor: int | None = None
 
     def try_acquire(self) -> bool:
-        """Acquire the lock unless another process holds it. Raises JournalError where the file cannot be opened."""
+        """Acquire the lock unless another process holds it. Raises JournalError where the file cannot be locked."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             descriptor = os.open(self._path, flags, 0o600)
@@ -35,6 +35,12 @@ class FileLock:
         except BlockingIOError:
             os.close(descriptor)
             return False
+        except OSError as error:  # as on NFS without its lock service
+            os.close(descriptor)
+            raise JournalError(
+                f"cannot lock the file {self._path}: {error.strerror}; set journal.path to a file on a local disk, or "
+                "mount the file system with support for locks"
+            ) from error
         with suppress(OSError):  # on a full disk the lock holds too; the process id is for a message only
             os.ftruncate(descriptor, 0)
             os.write(descriptor, f"{os.getpid()}\n".encode())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import select
 import sqlite3
@@ -142,6 +144,22 @@ def test_a_lock_holds_on_a_full_disk(tmp_path: Path) -> None:
     assert second.owner() == "unknown"
     first.release()
     assert second.try_acquire()
+
+
+def test_a_file_system_without_locks_is_an_error_that_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As NFS without its lock service. Nothing stays open."""
+
+    def no_locks(_descriptor: int, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for open_it in (open_for_router, open_for_courier):
+        with pytest.raises(JournalError, match=r"cannot lock the file .*j\.db.*lock: No locks available; set"):
+            open_it(tmp_path / "j.db")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_symbolic_link_is_refused(tmp_path: Path) -> None:

@@ -158,4 +158,6 @@ def _is_running(journal: Path) -> bool:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
+        except OSError:  # a file system without locks: the start says so
+            return False
     return False
