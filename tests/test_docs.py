@@ -24,6 +24,7 @@ from bridge.language.syntax.reserved import CLAUSES, STATEMENTS, STEPS
 from bridge.routing.router import Router
 from bridge.workbench.route_tests import RouteTestRunner
 from bridge.workbench.routes import load_routes
+from tests.support.ports import on_free_ports
 
 ROOT = Path(__file__).parent.parent
 CODES = ROOT / "docs" / "codes"
@@ -77,7 +78,7 @@ def config_codes_of(text: str, folder: Path) -> set[Code]:
     (folder / "a.route").write_text("otherwise { drop }\n", encoding="utf-8")
     (folder / "secret").write_text("0123456789abcdef\n", encoding="utf-8")
     rest = (f"{key}: {value}\n" for key, value in REST_OF_A_CONFIG.items() if f"\n{key}:" not in f"\n{text}")
-    (folder / "falco-bridge.yaml").write_text(text + "".join(rest), encoding="utf-8")
+    (folder / "falco-bridge.yaml").write_text(on_free_ports(text) + "".join(rest), encoding="utf-8")
     loaded = load_config(folder / "falco-bridge.yaml", {})
     found = {each.code for each in (*check_channels(loaded), *check_tls(loaded), *config_warnings(loaded))}
     can_start = found or "postgresql:" in text  # there is no database here

@@ -12,6 +12,7 @@ import yaml
 
 from bridge.terminal.rules import KINDS, Kind
 from tests.support.examples import EXAMPLES, make_folders, prepared, run
+from tests.support.ports import on_free_ports
 
 
 def test_every_route_file_is_formatted() -> None:
@@ -22,7 +23,9 @@ def test_every_route_file_is_formatted() -> None:
 def test_the_production_config_checks_and_its_tests_pass(tmp_path: Path) -> None:
     """No diagnostics once the secrets exist, and all route tests pass."""
     shutil.copytree(EXAMPLES / "production", tmp_path, dirs_exist_ok=True)
-    config = prepared((EXAMPLES / "production" / "falco-bridge.yaml").read_text(encoding="utf-8"), tmp_path)
+    config = prepared(
+        on_free_ports((EXAMPLES / "production" / "falco-bridge.yaml").read_text(encoding="utf-8")), tmp_path
+    )
     make_folders(tmp_path)
     assert run("check", "--config", config) == "no problems\n"
     assert run("test", "--config", config).endswith("3 passed, 0 failed\n")
@@ -31,7 +34,9 @@ def test_the_production_config_checks_and_its_tests_pass(tmp_path: Path) -> None
 def test_the_terminal_config_checks_and_its_tests_pass(tmp_path: Path) -> None:
     """No diagnostics, and the routes page for what the recorded session of the quick start types."""
     shutil.copytree(EXAMPLES / "terminal", tmp_path, dirs_exist_ok=True)
-    config = prepared((EXAMPLES / "terminal" / "falco-bridge.yaml").read_text(encoding="utf-8"), tmp_path)
+    config = prepared(
+        on_free_ports((EXAMPLES / "terminal" / "falco-bridge.yaml").read_text(encoding="utf-8")), tmp_path
+    )
     make_folders(tmp_path)
     assert run("check", "--config", config) == "no problems\n"
     assert run("test", "--config", config).endswith("3 passed, 0 failed\n")

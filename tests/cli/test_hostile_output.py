@@ -16,8 +16,9 @@ import pytest
 from bridge.common.control_characters import escaped, escaped_but_colours
 from tests.cli.commands import run
 from tests.e2e.harness import Instance
-from tests.e2e.test_listeners import free_port, start
+from tests.e2e.test_listeners import start
 from tests.support.builders import falco_json
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066\u2067]")

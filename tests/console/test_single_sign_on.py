@@ -23,6 +23,7 @@ from bridge.language.program.fields.values import parse_network
 from tests.config.reading import GOOD, errors
 from tests.e2e.harness import Instance
 from tests.support.openid_provider import CLIENT, SECRET, OpenIdProvider, openid_provider
+from tests.support.ports import free_port
 
 PUBLIC = "http://127.0.0.1:2804"
 
@@ -187,13 +188,6 @@ def test_a_visitor_of_the_console_signs_in_with_the_provider(tmp_path: Path, pro
         assert not list(tmp_path.glob("*.console.token"))
     finally:
         instance.end()
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 def test_only_the_proxy_names_visitors() -> None:

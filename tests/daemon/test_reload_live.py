@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.daemon.test_restart import Sender, free_port
+from tests.daemon.test_restart import Sender
 from tests.daemon.test_run import stuck_falco
 from tests.e2e.harness import Instance
 from tests.support.far_side import Answer, FarSide, Request
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 ROUTES = 'route "all" { to archive }\n'

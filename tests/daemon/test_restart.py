@@ -20,6 +20,7 @@ import pytest
 
 from bridge.daemon.signals import _SAME_SECONDS
 from tests.e2e.harness import Instance, catches
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 ROUTES = 'route "all" { to archive }\n'
@@ -33,11 +34,6 @@ def instance(tmp_path: Path) -> Iterator[Instance]:
     for process in pids_of(instance):
         os.kill(process, signal.SIGKILL)
     instance.end()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 class Sender:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -30,6 +29,7 @@ from bridge.sources.stdin_source import StdinSource
 from tests.courier.working import entry
 from tests.e2e.harness import Instance
 from tests.support.far_side import Answer, FarSide, Request
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 OLD, NEW = "canary-of-yesterday", "canary-of-today"
@@ -166,11 +166,6 @@ def test_the_secrets_of_listeners_are_rotated(instance: Instance) -> None:
     assert instance.courier_pid() == courier
     assert instance.stop(bridge) == 0
     assert [canary for canary in (OLD, NEW) if canary in instance.log] == []
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def asked(port: int, token: str) -> int:

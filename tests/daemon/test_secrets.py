@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -15,6 +14,7 @@ import pytest
 from bridge.delivery import DeliveryState
 from tests.e2e.harness import Instance
 from tests.support.far_side import Answer, FarSide, Request
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 CANARIES = ("canary-in-environment", "canary-in-file", "canarypassword", "canary-in-path")
@@ -80,11 +80,6 @@ def said(instance: Instance, *words: str) -> str:
         capture_output=True, timeout=60, check=False, env=os.environ | instance.environment,
     )  # fmt: skip
     return done.stdout + done.stderr
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def page_of(port: int) -> str:

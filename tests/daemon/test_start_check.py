@@ -13,7 +13,7 @@ import pytest
 from bridge.config.load import load_config
 from bridge.daemon.checks.start_check import check_extras, check_start
 from bridge.journal.opening import open_for_router
-from tests.daemon.test_restart import free_port
+from tests.support.ports import free_port
 
 CONFIG = {
     "sources": "[{stdin: true}]", "channels": "{archive: 'file://archive.jsonl'}", "routes": "a.route", "journal": "j.db",

@@ -14,8 +14,9 @@ import urllib3
 import yaml
 
 from tests.deployment.helm import CHART, KUBERNETES, Values, needs_helm, of_kind, pod_of, render, run_helm
-from tests.deployment.mounted import SECRETS, MountedPod, free_port
+from tests.deployment.mounted import SECRETS, MountedPod
 from tests.deployment.test_chart import CASES
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 ALERT = {

@@ -19,8 +19,9 @@ import pytest
 
 import bridge
 from tests.deployment.helm import Manifest, Values, needs_helm, pod_of, render
-from tests.deployment.mounted import MountedPod, free_port
+from tests.deployment.mounted import MountedPod
 from tests.deployment.test_chart_runs import ALERT
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 UNPRIVILEGED = 65532

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.test_restart import free_port
 from tests.e2e.harness import Instance
 from tests.support.far_side import Answer, FarSide
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 ROUTES = 'route "shells" { to chat to pager after 15m throttle 5 per 1h by user.name }\n'

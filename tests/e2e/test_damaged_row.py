@@ -5,8 +5,9 @@ from __future__ import annotations
 import urllib.request
 
 from tests.e2e.harness import Instance
-from tests.e2e.test_listeners import command, free_port, start
+from tests.e2e.test_listeners import command, start
 from tests.journal.test_unreadable import flip
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 ROUTES = 'route "all" { to later }\n'

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import Instance
-from tests.e2e.test_listeners import command, free_port
+from tests.e2e.test_listeners import command
+from tests.support.ports import free_port
 
 ROUTES = 'route "all" { to archive }\n'
 CHANNELS = {"archive": "file://archive.jsonl"}

@@ -22,9 +22,9 @@ from bridge.journal.location import DatabaseLocation
 from bridge.journal.members import CHANNEL, MemberRecord
 from bridge.journal.opening import open_to_read
 from tests.e2e.harness import Instance
-from tests.e2e.test_listeners import free_port
 from tests.support.far_side import FarSide
 from tests.support.freezing import freeze
+from tests.support.ports import free_port
 from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 

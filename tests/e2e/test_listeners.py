@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import FULL
 from tests.e2e.harness import Instance
+from tests.support.ports import free_port
 from tests.support.recordings import http_bodies
 from tests.support.waiting import wait_until
 
@@ -36,11 +37,6 @@ def command(instance: Instance, *arguments: str, given: bytes = b"") -> subproce
         [sys.executable, "-m", "bridge", *arguments], cwd=instance.folder, input=given, capture_output=True, timeout=60,
         check=False,
     )  # fmt: skip
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def start(instance: Instance) -> subprocess.Popen[bytes]:

@@ -10,8 +10,9 @@ import urllib.request
 import pytest
 
 from tests.e2e.harness import Instance
-from tests.e2e.test_listeners import free_port, start
+from tests.e2e.test_listeners import start
 from tests.support.builders import falco_json
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 ROUTES = 'route "all" { to archive }\n'

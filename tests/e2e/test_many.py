@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections import Counter
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from bridge.simulate.recording import Form, Recording
 from bridge.simulate.server import StandInFalco
 from tests.conftest import FULL
 from tests.e2e.harness import Instance
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 FALCOS = 100 if FULL else 24
@@ -100,9 +100,3 @@ def post(url: str, alerts: list[Recording]) -> None:
         output.post(alert.http(Form.JSON))
     output.close()
     assert output.posted.accepted == len(alerts), output.posted
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ import pytest
 
 from tests.conftest import FULL
 from tests.e2e.harness import Instance
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 ROUTES = 'route "all" { when rule exists to archive }\n'
@@ -27,11 +27,6 @@ KILLS = 25 if FULL else 3
 SENDERS = 6
 CRI = b"2026-01-01T00:00:00.1Z stdout %s %s\n"
 _PACE = threading.Event()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def body(number: int) -> bytes:
