@@ -21,7 +21,7 @@ from bridge.journal.opening import open_for_courier, open_for_router, open_to_re
 from bridge.journal.records import RecordedAlert
 from bridge.journal.sqlite.schema import VERSION
 from tests.support.builders import entries
-from tests.support.limits import largest_file
+from tests.support.limits import largest_file, no_descriptors
 
 OTHER_USER = 65534
 
@@ -160,6 +160,53 @@ def test_a_file_system_without_locks_is_an_error_that_names_the_file(
         with pytest.raises(JournalError, match=r"cannot lock the file .*j\.db.*lock: No locks available; set"):
             open_it(tmp_path / "j.db")
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_deleted_lock_file_is_locked_again(tmp_path: Path) -> None:
+    """With the process id in it, and as long as the journal is open only."""
+    lock = tmp_path / "j.db.lock"
+    with closing(open_for_router(tmp_path / "j.db")) as journal:
+        lock.unlink()
+        with no_descriptors():
+            journal.verify()  # it tries again
+        assert not lock.exists()
+        journal.verify()
+        assert lock.read_text("utf-8") == f"{os.getpid()}\n"
+        with pytest.raises(JournalError, match=f"another falco-bridge \\(process {os.getpid()}"):
+            open_for_router(tmp_path / "j.db")
+        journal.verify()
+    lock.unlink()
+    journal.verify()
+    assert not lock.exists()
+    open_for_router(tmp_path / "j.db").close()
+
+
+def test_a_bridge_stops_where_another_one_was_faster(tmp_path: Path) -> None:
+    """The lock file was deleted, and a second bridge has locked a new one: one of them must end."""
+    with closing(open_for_router(tmp_path / "j.db")) as journal:
+        (tmp_path / "j.db.lock").unlink()
+        with closing(open_for_router(tmp_path / "j.db")) as other:
+            with pytest.raises(JournalError, match=r"j\.db\.lock was deleted .* \(process \d+\) has started"):
+                journal.verify()
+            other.verify()
+
+
+def test_a_lock_file_that_is_deleted_before_it_is_locked_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes would each hold the lock of another file."""
+    path = tmp_path / "lock"
+    flock, deleted = fcntl.flock, iter([True, False])
+
+    def delete_first(descriptor: int, operation: int) -> None:
+        if next(deleted):
+            path.unlink()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", delete_first)
+    assert FileLock(path).try_acquire()
+    monkeypatch.undo()
+    assert not FileLock(path).try_acquire()
 
 
 def test_a_symbolic_link_is_refused(tmp_path: Path) -> None:

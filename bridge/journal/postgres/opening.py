@@ -62,6 +62,10 @@ def assemble(
         if lock is not None:
             lock.release()
 
+    def verify() -> None:  # a lost session is noticed when it is used
+        if lock is not None:
+            lock.verify()
+
     bodies = Bodies(database)
     member = "" if membership is None else membership.member.id
     return Journal(
@@ -71,7 +75,7 @@ def assemble(
         dead_letters=SqlDeadLetterQueue(database, bodies, reopen),
         history=PostgresHistory(database, bodies),
         maintenance=PostgresMaintenance(database, bodies, partial(read_database, location)),
-        verify=lambda: None,  # a lost session is noticed when it is used
+        verify=verify,
         close=close,
         membership=membership,
         members=partial(read_members, database),

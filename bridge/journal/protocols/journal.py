@@ -58,7 +58,8 @@ class Journal:
     history: History
     maintenance: Maintenance
     verify: Callable[[], None]
-    """Raises JournalError where the journal was deleted or replaced since it was opened. Cheap."""
+    """Raises JournalError where the journal was deleted or replaced since it was opened, or another process has locked
+    it. A deleted lock file is made again. Cheap."""
     close: Callable[[], None]
     """Closes the connection and releases the lock, if this journal holds one."""
     membership: Membership | None = None

@@ -36,6 +36,11 @@ def assemble(database: Database, lock: FileLock | None = None) -> Journal:
         if lock is not None:
             lock.release()
 
+    def verify() -> None:
+        database.verify()
+        if lock is not None:
+            lock.verify()
+
     bodies = Bodies(database)
     return Journal(
         alerts=SqliteAlertLog(database, bodies),
@@ -44,7 +49,7 @@ def assemble(database: Database, lock: FileLock | None = None) -> Journal:
         dead_letters=SqlDeadLetterQueue(database, bodies, reopen),
         history=SqlHistory(database, bodies),
         maintenance=SqliteMaintenance(database, bodies),
-        verify=database.verify,
+        verify=verify,
         close=close,
     )
 
