@@ -161,6 +161,12 @@ class IncidentStage:
         later = [due_ns for due_ns, _ in row.pending if due_ns > now_ns]
         table.put(key, row, min([self._ends_ns(table, key, row), *later]))
 
+    def held_back(self, table: Table, key: bytes, now_ns: int) -> None:
+        """A clause holds an alert of the incident back, which is not silenced: an overdue escalation is due now."""
+        row: Incident | None = table.rows.get(key)
+        if row is not None and row.state is _OPEN and any(due_ns <= now_ns for due_ns, _ in row.pending):
+            self._store(table, key, row)
+
     def _store(self, table: Table, key: bytes, row: Incident) -> None:
         if row.state is IncidentState.RESOLVED:
             table.put(key, row, row.changed_ns + _LISTED_NS)

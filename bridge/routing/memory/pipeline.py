@@ -98,6 +98,7 @@ class Pipeline:
         self._shown = shown_key(by or (), labels)
         self._severity = None if route.severity is None else int(route.severity)
         self._has_tables = bool(route.tables or self._named_ladder)
+        self._escalates = bool(route.escalations)
         stages = [placed.stage for placed in self._stages]
         self._speaking = [stage if isinstance(stage, Speaking) else None for stage in stages]
         self._by_identity = {placed.identity: place for place, placed in enumerate(self._stages)}
@@ -148,6 +149,7 @@ class Pipeline:
             if outcome.passed:
                 run = self._continue(state, outcome, place, now_ns, silenced)
                 return Run(run.emissions, run.reason, run.detail, incident)
+            self._held_back(state, keys[-1], place, now_ns)
             ended = self._ended(state, passage, now_ns) if place == self._absent else ()
             return Run(ended, outcome.reason, outcome.detail, incident)
         return Run((Emission(self.index, passage, None, incident),), None, "", incident)
@@ -242,7 +244,15 @@ class Pipeline:
             return placed.stage.enter(state.tables[placed.identity], passage, keys[-1], now_ns)
         if tuple([len(key) for key in keys]) != self._key_sizes:
             return passage
-        return placed.stage.enter(state.tables[placed.identity], passage, keys[place], now_ns)
+        outcome = placed.stage.enter(state.tables[placed.identity], passage, keys[place], now_ns)
+        if isinstance(outcome, StageResult) and not outcome.passed:
+            self._held_back(state, keys[-1], place, now_ns)
+        return outcome
+
+    def _held_back(self, state: State, key: bytes, place: int, now_ns: int) -> None:
+        """A clause holds an alert back, which is not silenced if the clause comes after silences."""
+        if self._escalates and place >= self._silenced_before:
+            self.incidents.held_back(state.tables[self.incident_table], key, now_ns)
 
     def _emissions(self, passages: tuple[Passage, ...]) -> tuple[Emission, ...]:
         return tuple([Emission(self.index, each, None, self.incident_id(each.keys[-1])) for each in passages])

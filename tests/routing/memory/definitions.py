@@ -344,6 +344,8 @@ class Limited(Definition):
             self._notify(event, event.at, 1, len(self.held.pop(event.key, [])))
         else:
             self.held.setdefault(event.key, []).append(event)
+            if event.key in self.incidents:
+                self.incidents[event.key].deferred = False
 
     def due(self) -> int | None:
         return min((due for due, *_ in self._timers()), default=None)

@@ -19,6 +19,7 @@ from bridge.language.program.clauses import (
     With,
 )
 from bridge.language.program.program import Escalation
+from bridge.routing.memory.clauses.stage import SilencedBy, not_silenced
 from tests.routing.memory.harness import MINUTE, SECOND, Bench, condition
 
 POD = ("k8s.pod.name",)
@@ -373,6 +374,23 @@ def test_an_escalation_goes_out_unless_somebody_acknowledges() -> None:
     assert pipeline.incidents.acknowledge(table, next(iter(table.rows)), "alice", bench.now)
     bench.pass_until(1000)
     assert bench.lines() == ["0s single x1 #1"]
+
+
+@pytest.mark.parametrize("clause", [Throttle("", 1, 10 * MINUTE, POD), Group("", POD, 10 * SECOND, 10 * MINUTE)])
+@pytest.mark.parametrize("loud", [not_silenced, lambda _alert_id: None])
+def test_a_silenced_escalation_is_due_at_the_next_match(clause: Clause, loud: SilencedBy) -> None:
+    """Also at one that ``throttle`` or ``group`` holds back."""
+    bench = Bench(clause, escalations=(Escalation("oncall", MINUTE),))
+    bench.event(0)
+    bench.pass_until(20)
+    bench.silenced = lambda _alert_id: "maintenance"
+    bench.pass_until(100)
+    bench.silenced = loud
+    bench.pass_until(200)
+    bench.event(250)
+    bench.pass_until(260)
+    (_, escalation) = bench.lines()
+    assert escalation == "250s escalation x1 #1 to oncall"
 
 
 def test_an_incident_resolves_after_a_quiet_day() -> None:
