@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.common.files import file_watch
 from bridge.common.files.file_watch import FilesWatcher, fingerprint
+from tests.support.limits import no_descriptors
 from tests.support.waiting import wait_until
 
 
@@ -124,6 +126,58 @@ def test_a_change_between_creation_and_start_is_reported(tmp_path: Path) -> None
     watcher.start()
     assert called.wait(60)
     watcher.close()
+
+
+def test_a_machine_without_descriptors_is_watched_once_there_are_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is logged once. What changed meanwhile is reported."""
+    monkeypatch.setattr(file_watch, "_AGAIN_SECONDS", 0.01)
+    path = tmp_path / "f"
+    path.write_text("first", encoding="utf-8")
+    tries = counting(monkeypatch)
+    with capture_logs() as logs:
+        watcher = FilesWatcher(lambda: [path], (called := threading.Event()).set, name="test")
+        os.utime(path, (1, 1))
+        with no_descriptors():
+            watcher.start()
+            wait_until(lambda: len(tries) >= 3, "further tries")
+        assert called.wait(60)
+        watcher.close()
+    assert [each["problem"] for each in logs if "not watched" in each["event"]] == ["Too many open files"]
+
+
+def counting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names for which a watch was made, or was tried to be made."""
+    names: list[str] = []
+
+    class Counted(file_watch.FileWatch):
+        def __init__(self, source: str) -> None:
+            names.append(source)
+            super().__init__(source)
+
+    monkeypatch.setattr(file_watch, "FileWatch", Counted)
+    return names
+
+
+def test_a_change_whose_report_failed_is_reported_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the folder of the routes cannot be listed."""
+    monkeypatch.setattr(file_watch, "_AGAIN_SECONDS", 0.01)
+    path = tmp_path / "f"
+    path.write_text("first", encoding="utf-8")
+    calls: list[int] = []
+
+    def fail_first() -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError(24, "Too many open files")
+
+    watcher = FilesWatcher(lambda: [path], fail_first, name="test")
+    path.write_text("second", encoding="utf-8")
+    watcher.start()
+    wait_until(lambda: len(calls) == 2, "the second report")
+    watcher.close()
+    assert len(calls) == 2
 
 
 def test_a_closed_watcher_reports_nothing_and_leaves_no_thread(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ _POLL_SECONDS = 2.0
 _SETTLE_SECONDS = 0.1
 """A writer may create a file and write to it a moment later."""
 _CLOSE_SECONDS = 5.0
+_AGAIN_SECONDS = 5.0
+"""After how long it is tried again to watch, where the machine has no descriptor left."""
 
 Fingerprint = tuple[tuple[int, int, int, int], ...]
 
@@ -138,10 +140,13 @@ class FilesWatcher:
     """A background service that calls ``on_change`` in its own thread when one of the files has changed."""
 
     def __init__(self, paths: Callable[[], Sequence[Path]], on_change: Callable[[], object], *, name: str) -> None:
-        """``paths`` is called again for each check. ``on_change`` must not raise."""
+        """``paths`` is called again for each check. An ``on_change`` that raises is called again later."""
         self._paths = paths
         self._on_change = on_change
         self._name = name
+        self._log = structlog.get_logger("file")
+        self._problem = ""
+        """Why nothing is watched, which is logged once."""
         self._seen = self._state(tuple(paths()))
         self._closing = threading.Event()
         self._watch: FileWatch | None = None
@@ -163,6 +168,22 @@ class FilesWatcher:
             self._thread.join(_CLOSE_SECONDS)
 
     def _run(self) -> None:
+        while not self._closing.is_set():
+            try:
+                self._follow()
+            except Exception as error:  # noqa: BLE001  # a thread that ends unnoticed is missed too late
+                self._note(error)
+                self._closing.wait(_AGAIN_SECONDS)
+
+    def _note(self, error: Exception) -> None:
+        """Without a traceback, which may contain a secret."""
+        problem = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        if problem != self._problem:
+            self._problem = problem
+            self._log.warning("files not watched; trying again", source=self._name, problem=problem)
+
+    def _follow(self) -> None:
+        """Watch until ``close``."""
         watch = FileWatch(self._name)
         with self._lock:
             self._watch = watch
@@ -172,6 +193,7 @@ class FilesWatcher:
                 for folder in _folders_of(paths):
                     watch.folder(folder)
                 self._check(paths)
+                self._problem = ""
                 if watch.wait(_POLL_SECONDS).folders:
                     self._closing.wait(_SETTLE_SECONDS)
         finally:
@@ -182,8 +204,8 @@ class FilesWatcher:
     def _check(self, paths: tuple[Path, ...]) -> None:
         now = self._state(paths)
         if now != self._seen:
-            self._seen = now
             self._on_change()
+            self._seen = now
 
     @staticmethod
     def _state(paths: tuple[Path, ...]) -> tuple[object, ...]:
