@@ -21,6 +21,8 @@ from bridge.routing.state import State
 
 FUTURE_NS = 60_000_000_000
 """How far ahead of its receipt an event time may be; beyond that the receipt time is used."""
+_LONGEST_VALUE = 4096
+"""Characters of a field of another alert that are remembered. A key remembers up to 100 alerts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,4 +226,5 @@ def _watch_program(watchers: list[_Watcher]) -> Program:
 def _text(value: object) -> str:
     if value is None:
         return "<NA>"
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    text = ",".join(value) if isinstance(value, tuple) else str(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"

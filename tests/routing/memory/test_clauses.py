@@ -349,6 +349,15 @@ def test_with_joins_the_later_arrival_of_one_time() -> None:
     assert bench.sent[0][1].values == {"audit.ka.user.name": "bob"}
 
 
+def test_what_a_join_remembers_of_a_value_is_bounded() -> None:
+    """The sender of an alert chooses how long its values are."""
+    bench = Bench(With("", "audit", condition("rule = b"), MINUTE, PAIR, 10 * SECOND), title="%audit.ka.user.name")
+    bench.event(0, "b", k8s__pod__name="p", ka__user__name="u" * 10_000)
+    bench.event(1, k8s__pod__name="p")
+    ((_, passage),) = bench.sent
+    assert passage.values == {"audit.ka.user.name": "u" * 4095 + "…"}
+
+
 def test_with_waits_for_its_partner_and_passes_without_it() -> None:
     """Ten seconds by default."""
     join = With("", "audit", condition("rule = b"), 30 * SECOND, (Pair("k8s.pod.name", "ka.target.name"),))
