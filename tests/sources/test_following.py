@@ -10,6 +10,7 @@ import shutil
 import threading
 import time
 from collections import Counter
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -296,6 +297,22 @@ def test_a_position_describes_the_content_that_was_read(tmp_path: Path) -> None:
     position = Position(*json.loads(tail.position()))
     os.close(tail.descriptor)
     assert copy_of(position) == f"{path}.1"
+
+
+def test_a_short_read_is_not_the_end_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a network file system: the rest would wait for the next line, and the file would seem truncated."""
+    path = tmp_path / "falco.log"
+    append(path, *range(20))
+    read, sizes = os.pread, cycle([100, 7, 33])
+    monkeypatch.setattr(os, "pread", lambda descriptor, size, offset: read(descriptor, min(size, next(sizes)), offset))
+    tail = open_tail(str(path), str(path), 0)
+    assert tail is not None
+    payload = Payload()
+    assert not tail.was_truncated()
+    assert tail.take(1, payload) == path.stat().st_size
+    assert len(payload.alerts) == 20
+    assert not tail.was_truncated()
+    os.close(tail.descriptor)
 
 
 def test_the_hole_that_copytruncate_leaves_is_skipped(tmp_path: Path) -> None:

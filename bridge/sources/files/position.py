@@ -48,14 +48,25 @@ def read(checkpoint: Mapping[str, str]) -> dict[int, Position]:
     return {number: Position(*json.loads(texts[number])) for number in sorted(texts)}
 
 
+def read_bytes(descriptor: int, size: int, offset: int) -> bytes:
+    """So many bytes of a file, or all up to its end. A network file system may return less in one read."""
+    found = os.pread(descriptor, size, offset)
+    while found and len(found) < size:
+        more = os.pread(descriptor, size - len(found), offset + len(found))
+        if not more:
+            break
+        found += more
+    return found
+
+
 def head_of(descriptor: int, length: int) -> int:
     """The checksum of a file's first bytes, up to HEAD_BYTES."""
-    return zlib.crc32(os.pread(descriptor, min(HEAD_BYTES, length), 0))
+    return zlib.crc32(read_bytes(descriptor, min(HEAD_BYTES, length), 0))
 
 
 def head_of_file(descriptor: int) -> tuple[int, int]:
     """The length and the checksum of a file's beginning, up to HEAD_BYTES."""
-    return head_of_data(os.pread(descriptor, HEAD_BYTES, 0))
+    return head_of_data(read_bytes(descriptor, HEAD_BYTES, 0))
 
 
 def head_of_data(data: bytes) -> tuple[int, int]:

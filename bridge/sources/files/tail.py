@@ -100,7 +100,7 @@ class Tail:
 
     def take(self, received_ns: int, payload: Payload) -> int:
         """Read one piece and add its alerts to the payload. Returns the number of bytes read."""
-        data = os.pread(self.descriptor, READ_BYTES, self.read)
+        data = file_position.read_bytes(self.descriptor, READ_BYTES, self.read)
         if not data:
             return 0
         self.quiet_since = time.monotonic()
