@@ -6,12 +6,14 @@ import errno
 import os
 import shutil
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from bridge.common.files.key_file import create_key
 from bridge.delivery import Capacity
 from bridge.journal import JournalBusyError, JournalError
 from bridge.journal.opening import open_for_router, open_to_read
@@ -21,6 +23,7 @@ from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.file import connect
 from bridge.journal.sqlite.opening import assemble
 from tests.support.builders import entry, settlement
+from tests.support.limits import no_descriptors
 
 
 @pytest.fixture
@@ -61,6 +64,36 @@ def test_alerts_and_settlements_are_synced_and_claims_are_not(path: Path, journa
     assert calls == [log]
     journal.deliveries.settle([settlement(1)])
     assert calls == [log] * 2
+
+
+def test_the_names_of_new_files_are_synced_once(
+    path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch, calls: list[int]
+) -> None:
+    """Else a crash of the machine may leave a journal without its log, or none."""
+    sync = os.fsync
+
+    def record(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            calls.append(os.fstat(descriptor).st_ino)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    log, folder = path.with_name("j.db-wal").stat().st_ino, path.parent.stat().st_ino
+    journal.alerts.append("falco", 0, [entry(1, "chat")])
+    journal.alerts.append("falco", 0, [entry(2, "chat")])
+    assert calls == [folder, log, log]
+    calls.clear()
+    create_key(path.with_name("key"))
+    assert calls == [folder]
+
+
+def test_a_machine_without_descriptors_is_not_a_deleted_log(path: Path, journal: Journal, tmp_path: Path) -> None:
+    """The content is written to the journal's file instead."""
+    with no_descriptors():
+        journal.alerts.append("falco", 0, [entry(1, "chat")])
+    shutil.copyfile(path, tmp_path / "without-log.db")
+    with closing(open_to_read(tmp_path / "without-log.db")) as copy:
+        assert len(list(copy.history.alerts())) == 1
 
 
 def test_another_process_writes_during_a_sync(path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,8 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from bridge.common.files.folder_sync import sync_folder
+
 KEY_BYTES = 32
 
 
@@ -36,3 +38,4 @@ def write_key(path: Path, key: bytes) -> None:
     finally:
         os.close(descriptor)
     temporary.replace(path)
+    sync_folder(path.parent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import time
@@ -12,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from bridge.common.files.folder_sync import sync_folder
 from bridge.journal.sqlite.faults import BUSY_SECONDS, damaged, explain, lost, not_durable
 from bridge.journal.sqlite.log_copier import LogCopier
 
@@ -20,6 +22,7 @@ _CHECKPOINTS = 3
 """How often a checkpoint is tried after a failed sync. The first one may report the same failure again."""
 _SHORT_WAIT_SECONDS, _LONG_WAIT_SECONDS = 0.00005, 0.005
 """Between two tries to take the write lock: at first, and after some milliseconds."""
+_NO_DESCRIPTOR = frozenset({errno.EMFILE, errno.ENFILE})
 _SQLITE_WAITS = f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}"
 _SQLITE_FAILS = "PRAGMA busy_timeout = 0"
 
@@ -155,19 +158,28 @@ class Database:
 
     def _sync_log(self) -> None:
         """Sync the write-ahead log, as COMMIT does with ``synchronous = FULL``."""
-        if self._log is None:
-            self._log = self._open_log()
         try:
+            if self._log is None:
+                self._log = self._open_log()
             _sync(self._log)
         except OSError as error:
             self._checkpoint(error)
 
     def _open_log(self) -> int:
+        """Its descriptor, once the names of the journal's files are on disk. Raises OSError."""
         try:
-            return os.open(self._log_path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            descriptor = os.open(self._log_path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError as error:
+            if error.errno in _NO_DESCRIPTOR:
+                raise
             self.verify()
             raise lost(self._log_path, "deleted") from error
+        try:
+            sync_folder(self.path.parent)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def _checkpoint(self, cause: OSError) -> None:
         """A sync failed: the kernel may never write those pages. Write their content to the journal's file instead."""

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bridge.common.files.folder_sync import sync_folder
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -77,7 +79,7 @@ class MaterialFile:
             _write(descriptor, _HEADER + block, 0)
             os.fsync(descriptor)
             temporary.replace(self.path)
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
         except BaseException:
             os.close(descriptor)
             raise
@@ -144,6 +146,7 @@ def _read_key(path: Path) -> bytes:
     finally:
         os.close(descriptor)
     temporary.replace(path)
+    sync_folder(path.parent)
     return key
 
 
@@ -152,11 +155,3 @@ def _write(descriptor: int, data: bytes, position: int) -> None:
     while view:
         written = os.pwrite(descriptor, view, position)
         view, position = view[written:], position + written
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
