@@ -60,7 +60,7 @@ def compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
     if len(delivery.others) > 1 or 0 < len(delivery.others) < context.count:
         return _compose_group(delivery, context, labels)
     titled = delivery.notification.title is not None
-    message = with_context(_compose(delivery, labels), context, WHO_FIELDS, titled=titled)
+    message = with_context(_compose(delivery, labels), context, WHO_FIELDS, delivery.created_ns, titled=titled)
     return replace(message, incident=_incident(delivery, context))
 
 

@@ -18,23 +18,25 @@ NOTIFIED = "notified"
 """Values of an escalation: how long the incident has waited in nanoseconds, and who was notified."""
 ACTOR = "actor"
 """Who acknowledged or resolved an incident; empty if it was not a person."""
+_DAY_NS = 86_400 * SECOND_NS
 _CHANGES = frozenset({NotificationKind.ACKNOWLEDGED, NotificationKind.RESOLVED})
 _OWN_VALUES = frozenset({WAITED, NOTIFIED, ACTOR})
 
 
 def with_context(
-    message: Message, context: NotificationContext, who_fields: tuple[str, ...], *, titled: bool
+    message: Message, context: NotificationContext, who_fields: tuple[str, ...], created_ns: int, *, titled: bool
 ) -> Message:
     """The message of one alert with what is known about its notification.
 
-    ``who_fields`` are the fields that name a person: one of a joined alert says who it was. ``titled`` is whether the
-    route has a title of its own, which says what the silence of a key means.
+    ``who_fields`` are the fields that name a person: one of a joined alert says who it was. ``created_ns`` is when the
+    delivery was added. ``titled`` is whether the route has a title of its own, which says what the silence of a key
+    means.
     """
     values = {name: value for name, value in context.values.items() if name not in _OWN_VALUES}
     return replace(
         message,
         kind=context.kind,
-        headline=shortened(_headline(message, context, titled=titled), _HEADLINE),
+        headline=shortened(_headline(message, context, created_ns, titled=titled), _HEADLINE),
         who=_joined_person(values, who_fields) or message.who,
         text=_text(message, context),
         counts=AlertCounts(context.count, context.held_back, context.first_ns, context.last_ns),
@@ -42,20 +44,20 @@ def with_context(
     )
 
 
-def _headline(message: Message, context: NotificationContext, *, titled: bool) -> str:
+def _headline(message: Message, context: NotificationContext, created_ns: int, *, titled: bool) -> str:
     match context.kind:
         case NotificationKind.SUMMARY:
-            return f"{context.count} more since {_clock(context.first_ns)}, the last: {message.headline}"
+            return f"{context.count} more since {_clock(context.first_ns, created_ns)}, the last: {message.headline}"
         case NotificationKind.ESCALATION:
             return f"Not acknowledged for {_waited(context)}: {message.headline}"
         case NotificationKind.ABSENT if not titled:
-            return f"Silent since {_clock(context.last_ns)}, the last: {message.headline}"
+            return f"Silent since {_clock(context.last_ns, created_ns)}, the last: {message.headline}"
         case NotificationKind.ACKNOWLEDGED:
             return f"Acknowledged: {message.headline}"
         case NotificationKind.RESOLVED:
             return f"Resolved: {message.headline}"
         case NotificationKind.SINGLE | NotificationKind.DIGEST if context.count > 1:
-            return f"{message.headline} ({context.count} alerts since {_clock(context.first_ns)})"
+            return f"{message.headline} ({context.count} alerts since {_clock(context.first_ns, created_ns)})"
         case _:
             return message.headline
 
@@ -90,9 +92,10 @@ def _joined_person(values: dict[str, str], who_fields: tuple[str, ...]) -> str:
     return ""
 
 
-def _clock(time_ns: int) -> str:
-    """``12:04 UTC``."""
-    return f"{iso_text(time_ns)[11:16]} UTC"
+def _clock(time_ns: int, now_ns: int) -> str:
+    """``12:04 UTC``; with its date if that was a day ago or more."""
+    text = iso_text(time_ns)
+    return f"{f'{text[:10]} ' if now_ns - time_ns >= _DAY_NS else ''}{text[11:16]} UTC"
 
 
 def _fact(name: str, value: str) -> Fact:

@@ -40,6 +40,18 @@ def test_the_first_two_lines_say_how_bad_what_where_and_who() -> None:
 
 
 @pytest.mark.parametrize(
+    ("days", "since"), [(0.9, "since 12:04 UTC"), (1, "since 2026-01-05 12:04 UTC"), (9, "since 2026-01-05 12:04 UTC")]
+)
+@pytest.mark.parametrize("kind", [NotificationKind.SUMMARY, NotificationKind.ABSENT, NotificationKind.SINGLE])
+def test_a_time_of_a_day_ago_has_its_date(days: float, since: str, kind: NotificationKind) -> None:
+    first_ns = 1_767_614_640 * 10**9
+    context = NotificationContext(kind, 3, 0, first_ns, first_ns)
+    one = replace(made({}), created_ns=first_ns + round(days * 86_400) * 10**9)
+    message = compose(replace(one, notification=structs.replace(one.notification, context=context)), {})
+    assert since in message.headline
+
+
+@pytest.mark.parametrize(
     ("fields", "summary"),
     [
         ({"container.name": "host", "container.id": "host", "user.name": "root"}, "root · node-3"),
