@@ -17,6 +17,7 @@ from bridge.daemon.operator_listeners import OperatorListeners
 from bridge.daemon.reload.generation import Generation
 from bridge.daemon.running_sources import RunningSources, SourceChanges
 from bridge.daemon.sources import Prepared, prepare_source
+from bridge.journal import JournalError
 from bridge.journal.location import DatabaseLocation
 from bridge.operator.service import OperatorService
 from bridge.pipeline.courier_process import CourierProcess
@@ -36,7 +37,7 @@ class RunningParts:
     use_routes: Callable[[Generation], dict[str, int]]
     """Decides with the routes of another generation; returns the clauses that are forgotten."""
     use_traces: Callable[[TraceSettings | None], None] = lambda _settings: None
-    """Exports the router's traces as these settings say."""
+    """Exports the router's traces as these settings say. Raises SetupError."""
     use_console: Callable[[Generation], None] = lambda _generation: None
     """Serves the console as a generation says. Raises SetupError."""
     check_journal: Callable[[], None] = lambda: None
@@ -58,6 +59,17 @@ class Replaced:
 NOTHING_REPLACED = Replaced()
 
 
+class PartlyReplacedError(Exception):
+    """A swap failed after it had begun: a part of the new config is in use."""
+
+    def __init__(self, cause: Exception) -> None:
+        """Names the cause only where its text holds no secret."""
+        text = cause.strerror if isinstance(cause, OSError) else str(cause) if isinstance(cause, RuntimeError) else None
+        super().__init__(
+            f"the changed config is in use only in part ({text or type(cause).__name__}); restart the bridge"
+        )
+
+
 class LiveGeneration:
     """Holds the generation in use."""
 
@@ -65,6 +77,8 @@ class LiveGeneration:
         self._current = generation
         self._parts = parts
         self._lock = threading.Lock()
+        self._partly: PartlyReplacedError | None = None
+        """Set until the restart: the next swap would take for used what is not."""
         self.changing = threading.Lock()
         """Held while the next generation is built from this one, until it is in use."""
 
@@ -76,9 +90,12 @@ class LiveGeneration:
     def replace(self, new: Generation) -> Replaced:
         """Use another generation, in one step. Thread-safe.
 
-        Raises SetupError, and JournalBusyError while the disk is full, and changes nothing then.
+        Raises SetupError, and JournalBusyError while the disk is full, and changes nothing then. Raises
+        PartlyReplacedError where no thread can be started or no descriptor is left, and from then on.
         """
         with self._lock:
+            if self._partly is not None:
+                raise self._partly
             self._parts.check_journal()
             running = self._current
             generation, restart = _with_running_sections(new, running)
@@ -88,18 +105,26 @@ class LiveGeneration:
                 prepared = self._prepared(before, config)
                 listens_otherwise = any(getattr(before, name) != getattr(config, name) for name in _LISTENERS)
                 operator = OperatorService(config, self._parts.listening) if listens_otherwise else None
+                self._parts.use_traces(generation.trace_settings())
                 self._parts.use_console(generation)
-            forgotten = self._parts.use_routes(generation)
-            self._swap(generation)
-            if operator is not None:
-                self._parts.operator.replace(operator)
-            self._parts.sources.replace(SourceChanges(config.sources, prepared), config.shutdown.drain.seconds)
+            try:
+                forgotten = self._parts.use_routes(generation)
+                self._swap(generation)
+                if operator is not None:
+                    self._parts.operator.replace(operator)
+                self._parts.sources.replace(SourceChanges(config.sources, prepared), config.shutdown.drain.seconds)
+            except JournalError:  # of the routes, before anything else
+                raise
+            except Exception as error:
+                self._partly = PartlyReplacedError(error)
+                raise self._partly from error
             lost = tuple(sorted(clause for clause, keys in forgotten.items() if keys))
             return Replaced(lost, tuple(_changes(running.config, before, config)), restart)
 
     def swap(self, generation: Generation) -> None:
         """Use another generation with the same routes, sources and listeners. Thread-safe."""
         with self._lock:
+            self._parts.use_traces(generation.trace_settings())
             self._parts.use_console(generation)
             self._swap(generation)
 
@@ -118,7 +143,6 @@ class LiveGeneration:
         configure_logging(config.log.level, config.log.format, generation.masked)
         self._parts.sources.rotate_secrets(config.sources)
         self._parts.operator.rotate(config)
-        self._parts.use_traces(generation.trace_settings())
         if generation.courier_settings() != previous.courier_settings():
             self._parts.courier.configure(generation.courier_settings(), generation.loaded.secret_names)
 

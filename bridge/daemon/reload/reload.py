@@ -17,7 +17,7 @@ from bridge.config.field_lists import use_field_lists
 from bridge.daemon.fleet.digest import program_digest
 from bridge.daemon.fleet.rollout import Rollout
 from bridge.daemon.reload.generation import Built, Generation, build_generation
-from bridge.daemon.reload.live import NOTHING_REPLACED, LiveGeneration, Replaced
+from bridge.daemon.reload.live import NOTHING_REPLACED, LiveGeneration, PartlyReplacedError, Replaced
 from bridge.journal import JournalBusyError, JournalError
 from bridge.language.program.clauses import clause_label
 
@@ -49,6 +49,8 @@ class ReloadOutcome:
     """Whether the same files may be usable later."""
     is_same: bool = False
     """Whether the files say what was in use already."""
+    partly: bool = False
+    """Whether a part of the files is in use."""
     waits: bool = False
     """Whether the routes are loaded, and used once the other bridges of the fleet have loaded them."""
     stale: tuple[str, ...] = ()
@@ -187,6 +189,9 @@ class Reload:
             replaced = self._live.replace(generation)
         except SetupError as error:
             return ReloadOutcome(False, f"{built.text()}{error}\n", str(error), may_pass=True)
+        except PartlyReplacedError as error:  # a restart uses the rest
+            self._loaded = None
+            return ReloadOutcome(False, f"{built.text()}{error}\n", str(error), partly=True)
         self._loaded = None
         if self.rollout is not None:
             self.rollout.adopted(program_digest(generation))
@@ -220,6 +225,10 @@ class Reload:
         if outcome.waits:
             self._log.info("reload waiting for other bridges", cause=cause)
             self.note(_CONFIG, "")
+            return
+        if outcome.partly:
+            self._log.error("reload applied in part", cause=cause, problem=outcome.problem)
+            self.note(_CONFIG, outcome.problem)
             return
         if not outcome.applied:
             problem = f"the changed config is not in use: {outcome.problem}"
