@@ -12,6 +12,7 @@ from bridge.alert import Alert
 
 KEYS_PER_TABLE = 100_000
 KEYS_IN_ALL = 1_000_000
+_NEVER_NS = 1 << 63
 _OLDEST = 512
 _FEW_TIMERS = 1000
 _EVICTED_OF_LARGEST = 64
@@ -61,21 +62,19 @@ class Table:
 
     def put(self, key: bytes, row: Any, due_ns: int | None = None) -> None:
         """Replace the row of a key, and its timer."""
-        rows, due = self.rows, self.due
-        is_new = rows.pop(key, None) is None
+        rows = self.rows
+        if rows.pop(key, None) is None:
+            self.state.size += 1
+            if len(rows) >= self.limit:
+                self.state.too_large[self.clause] = self
         rows[key] = row
-        if is_new:
-            state = self.state
-            state.size += 1
-            if len(rows) > self.limit:
-                state.too_large[self.clause] = self
         if due_ns is not None:
-            before = due.get(key)
-            due[key] = due_ns
-            if before is None or due_ns < before:
+            due = self.due
+            if due_ns < due.get(key, _NEVER_NS):
                 heappush(self.state.timers, (due_ns, self.clause, key))
-        elif due:
-            due.pop(key, None)
+            due[key] = due_ns
+        elif self.due:
+            self.due.pop(key, None)
         changed = self.changed
         if not changed:
             self.state.changed.append(self)

@@ -8,8 +8,9 @@ that follow; a change that a later one replaced is skipped. The state is the tab
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
-from itertools import repeat
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress, count, repeat
+from operator import eq
 from typing import NamedTuple
 
 import msgspec
@@ -43,6 +44,10 @@ class LoggedChange(NamedTuple):
         return self.row == _NIL
 
 
+_Group = tuple[int, list[bytes], list[msgspec.Raw], list[int | None]]
+"""The changes of a clause, as ``encode_changes`` writes them: its number, the keys, their rows and timers."""
+
+
 class _LogRow(NamedTuple):
     """A row of the log, without what it says of its keys."""
 
@@ -53,9 +58,8 @@ class _LogRow(NamedTuple):
     bytes: int
 
 
-_decoder = msgspec.msgpack.Decoder(
-    list[tuple[int, list[bytes], list[msgspec.Raw], list[int | None]]]  # the form of ``encode_changes``
-)
+_groups_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_group_decoder = msgspec.msgpack.Decoder(_Group)
 _compress = zstandard.ZstdCompressor(level=1).compress
 """Keys, ids and times occur in several rows of one alert."""
 
@@ -69,10 +73,11 @@ def decode_log(data: bytes) -> list[LoggedChange]:
     ]
 
 
-def _groups(data: bytes) -> list[tuple[int, list[bytes], list[msgspec.Raw], list[int | None]]]:
-    """For each clause its keys, rows and timers."""
+def _groups(data: bytes, wanted: Iterable[object] = repeat(True)) -> list[_Group]:
+    """The changes of each clause whose place in ``wanted`` is true; none if the row of the log is damaged."""
     try:
-        return _decoder.decode(zstandard.ZstdDecompressor().decompress(data))
+        groups = _groups_decoder.decode(zstandard.ZstdDecompressor().decompress(data))
+        return [_group_decoder.decode(each) for each in compress(groups, wanted)]
     except (msgspec.MsgspecError, zstandard.ZstdError, MemoryError):
         structlog.get_logger("journal").error("state of clauses lost: a row of the log cannot be read")
         return []
@@ -99,13 +104,13 @@ class StateLog:
         if last != self._last:
             self._read(connection, last)
         some: list[Change] = []
-        count = 0
+        gathered = 0
         for change in _split(changes):
             some.append(change)
-            count += len(change.keys)
-            if count >= _CHANGES_A_ROW:
+            gathered += len(change.keys)
+            if gathered >= _CHANGES_A_ROW:
                 self._append(connection, some)
-                some, count = [], 0
+                some, gathered = [], 0
         if some:
             self._append(connection, some)
         while len(self._logged) > 1 and (self._changes > _MOST_CHANGES or self._bytes > _MOST_BYTES):
@@ -147,7 +152,7 @@ class StateLog:
         self._changes -= row.changes
         self._bytes -= row.bytes
         current = [
-            [place for place, number in enumerate(map(self._latest[clause].get, keys)) if number == row.number]
+            list(compress(count(), map(eq, map(self._latest[clause].get, keys), repeat(row.number))))
             for clause, keys in row.keys
         ]
         if any(current):  # it is read only where something of it is still the latest
@@ -158,7 +163,8 @@ class StateLog:
         """Move the latest changes: for each clause of the row the places of their keys."""
         (data,) = connection.execute("SELECT changes FROM state_log WHERE number = ?", (number,)).fetchone()
         changes: dict[tuple[int, bytes], LoggedChange] = {}
-        for (clause, keys, rows, due_ns), places in zip(_groups(data), current, strict=False):  # none if it is damaged
+        groups, wanted = _groups(data, current), filter(None, current)
+        for (clause, keys, rows, due_ns), places in zip(groups, wanted, strict=False):  # none if it is damaged
             for place in places:
                 changes[clause, keys[place]] = LoggedChange(clause, keys[place], bytes(rows[place]), due_ns[place])
         for clause, key in changes:

@@ -149,7 +149,8 @@ class Pipeline:
             if outcome.passed:
                 run = self._continue(state, outcome, place, now_ns, silenced)
                 return Run(run.emissions, run.reason, run.detail, incident)
-            self._held_back(state, keys[-1], place, now_ns)
+            if self._escalates:
+                self._held_back(state, keys[-1], place, now_ns)
             ended = self._ended(state, passage, now_ns) if place == self._absent else ()
             return Run(ended, outcome.reason, outcome.detail, incident)
         return Run((Emission(self.index, passage, None, incident),), None, "", incident)
@@ -245,13 +246,13 @@ class Pipeline:
         if tuple([len(key) for key in keys]) != self._key_sizes:
             return passage
         outcome = placed.stage.enter(state.tables[placed.identity], passage, keys[place], now_ns)
-        if isinstance(outcome, StageResult) and not outcome.passed:
+        if self._escalates and isinstance(outcome, StageResult) and not outcome.passed:
             self._held_back(state, keys[-1], place, now_ns)
         return outcome
 
     def _held_back(self, state: State, key: bytes, place: int, now_ns: int) -> None:
         """A clause holds an alert back, which is not silenced if the clause comes after silences."""
-        if self._escalates and place >= self._silenced_before:
+        if place >= self._silenced_before:
             self.incidents.held_back(state.tables[self.incident_table], key, now_ns)
 
     def _emissions(self, passages: tuple[Passage, ...]) -> tuple[Emission, ...]:
