@@ -118,7 +118,7 @@ def test_silence_is_not_reported_because_of_a_step(running: Running, by_ns: int)
     running.fire()
     running.clock.move_on(2 * HOUR)
     running.fire()
-    assert running.sent() == [(NotificationKind.SINGLE, 1)]
+    assert running.sent() == [(NotificationKind.ABSENT, 1)]
 
 
 @pytest.mark.parametrize("glitch_ns", [HOUR, DAY, 10 * YEAR])
