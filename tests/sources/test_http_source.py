@@ -299,7 +299,10 @@ def post_securely(port: int, context: ssl.SSLContext) -> int:
 
 def test_a_port_that_is_in_use_is_reported() -> None:
     """Before the bridge starts."""
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SetupError, match="the port is free"):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(SetupError, match="another program uses this port"),
+    ):
         HttpSource("http", "127.0.0.1", taken.getsockname()[1], Guard())
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 
 @contextmanager
@@ -26,15 +28,26 @@ def give_room(*processes: int) -> None:
         resource.prlimit(process, resource.RLIMIT_FSIZE, (hard, hard))
 
 
+_POLLED = 16
+"""``poll`` refuses more descriptors than the limit, also to the servers of other tests in this process."""
+
+
 @contextmanager
 def no_descriptors() -> Iterator[None]:
     """Nothing can be opened, and no process started. What is open works on."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    used: list[int] = []
+    with Path(os.devnull).open("rb") as null:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_POLLED, before[1]))
+        try:
+            with suppress(OSError):
+                while True:
+                    used.append(os.dup(null.fileno()))
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+            for descriptor in used:
+                os.close(descriptor)
 
 
 @contextmanager
