@@ -238,7 +238,7 @@ class Pipeline:
         """What the stage at this place does with a passage.
 
         A passage that was held since before a reload has the keys of the clauses that the route had then. They cannot
-        be computed again, so it goes on without the other clauses.
+        be computed again, so it continues without the other clauses.
         """
         placed, keys = self._stages[place], passage.keys
         if place == self._keys - 1:

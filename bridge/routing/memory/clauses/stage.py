@@ -50,7 +50,7 @@ class Stage(Protocol):
     """One clause of one route. Stages change their own table only. None of the methods raises."""
 
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Passage | StageResult:
-        """A match has come this far. Returns the passage, perhaps changed, if it just goes on."""
+        """A match has come this far. Returns the passage, perhaps changed, if it continues alone."""
 
     def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
         """The timer of a row has fired. The row is still there; its timer is not."""
