@@ -26,14 +26,14 @@ class Page:
 
     def __init__(self, incidents: RunningIncidents, port: int) -> None:
         self.incidents = incidents
-        self._port = port
+        self.port = port
         self.incident = incidents.incidents()[0].id
 
     def path(self, seconds: float = 60.0, key: bytes = KEY) -> str:
         return PATH + sign(Claim(self.incident, "chat"), int(time.time() + seconds), key)
 
     def ask(self, method: str, path: str = "", body: bytes | None = None, **headers: str) -> Answer:
-        return ask_tcp(self._port, method, path or self.path(), body, **{"Host": "b.example.org", **headers})
+        return ask_tcp(self.port, method, path or self.path(), body, **{"Host": "b.example.org", **headers})
 
     @property
     def state(self) -> tuple[str, str]:
@@ -62,7 +62,7 @@ def test_get_shows_the_incident_and_changes_nothing(page: Page) -> None:
         status, headers, body = page.ask(method)
         assert status == 200
         assert headers["Cache-Control"] == "no-store"
-        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Referrer-Policy"] == "same-origin"
         assert "default-src 'none'" in headers["Content-Security-Policy"]
     text = body.decode()
     assert "<dd>shells</dd>" in text
