@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 _RATE, _BURST = 5.0, 30.0
-"""Requests a second, and at once: people click, and chats fetch each link for its preview."""
+"""Requests with a valid link a second, and at once: people click, and chats fetch each link for its preview."""
 _LARGEST_BODY = 4096
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -76,11 +76,11 @@ class _Pages:
         host = request.headers.get("host", "")
         if not is_known_host(host, (self._host,)):
             return _page(403, "Not found here", "The Host header is not that of `acknowledge.public_url`.")
+        claim = read_token(request.path_params["token"], self._now(), self._key)
+        if claim is None:  # not counted: strangers must not use up the requests of those who have a link
+            return _page(404, "This link is not valid", "It has expired, or is incomplete. Use a newer message's link.")
         if not self._may_answer():
             return _page(429, "Too many requests", "Try again in a moment.", {"Retry-After": "5"})
-        claim = read_token(request.path_params["token"], self._now(), self._key)
-        if claim is None:
-            return _page(404, "This link is not valid", "It has expired, or is incomplete. Use a newer message's link.")
         if request.method != "POST":
             return await self._show(claim)
         if is_other_origin(request.headers.get("origin"), host) and not self._is_own(request.headers["origin"]):
