@@ -335,6 +335,26 @@ def test_one_dead_letter_is_shown_with_its_attempts(bridge: tuple[Path, list[str
     assert "not in the quarantine" in problem(ask_unix(bridge[0], "GET", f"{PREFIX}/quarantine/99"), 404)
 
 
+@pytest.mark.parametrize(
+    ("method", "target", "body"),
+    [
+        ("GET", "/dead-letters/9223372036854775808", None),
+        ("GET", "/quarantine/1000000000000000000000000000000", None),
+        ("GET", "/quarantine?before=1000000000000000000000000000000", None),
+        ("POST", "/dead-letters/retry", b'{"ids": [1, 9223372036854775808]}'),
+        ("POST", "/dead-letters/discard", b'{"ids": [-9223372036854775809]}'),
+        ("POST", "/silences/none", b'{"announce_before": 1e300}'),
+        ("POST", "/silences/none", b'{"announce_before": -1}'),
+    ],
+)
+def test_a_number_that_cannot_be_stored_is_a_wrong_parameter(
+    bridge: tuple[Path, list[str]], method: str, target: str, body: bytes | None
+) -> None:
+    """Not a fault of the bridge with a traceback in its log."""
+    answer = ask_unix(bridge[0], method, f"{PREFIX}{target}", body, Content_Type="application/json")
+    assert "a parameter is wrong" in problem(answer, 400)
+
+
 def test_dead_letters_are_retried_and_discarded(
     bridge: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:

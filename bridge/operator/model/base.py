@@ -9,6 +9,8 @@ from msgspec import Meta
 
 LARGEST_PAGE = 500
 Limit = Annotated[int, Meta(ge=1, le=LARGEST_PAGE, description="Maximum number of items in the page.")]
+RowNumber = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""The number of something in the journal: what a database can count to."""
 ChannelName = Annotated[str, Meta(max_length=200, description="Name of a channel in the config.")]
 
 

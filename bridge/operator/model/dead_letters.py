@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from bridge.operator.model.base import Answer, ChannelName, Limit, Request
+from bridge.operator.model.base import Answer, ChannelName, Limit, Request, RowNumber
 
 
 class ListDeadLetters(Request, frozen=True):
@@ -20,7 +20,7 @@ class ListDeadLetters(Request, frozen=True):
 class ShowDeadLetter(Request, frozen=True):
     """Which dead letter to show."""
 
-    id: int
+    id: RowNumber
 
 
 class DeadLetterAlert(Answer, frozen=True):
@@ -84,7 +84,7 @@ class DeadLetterPage(Answer, frozen=True):
 class SelectDeadLetters(Request, frozen=True):
     """Dead letters to retry or discard. Give exactly one of `ids`, `channel` and `all`."""
 
-    ids: Annotated[list[int], Meta(max_length=10_000)] | None = None
+    ids: Annotated[list[RowNumber], Meta(max_length=10_000)] | None = None
     channel: ChannelName | None = None
     all: bool = False
 

@@ -6,20 +6,20 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from bridge.operator.model.base import Answer, Limit, Request
+from bridge.operator.model.base import Answer, Limit, Request, RowNumber
 
 
 class ListQuarantine(Request, frozen=True):
     """Which quarantined messages to list."""
 
-    before: Annotated[int | None, Meta(description="List those with a smaller number.")] = None
+    before: Annotated[RowNumber | None, Meta(description="List those with a smaller number.")] = None
     limit: Limit = 50
 
 
 class ShowQuarantined(Request, frozen=True):
     """Which quarantined message to show."""
 
-    number: int
+    number: RowNumber
 
 
 class Quarantined(Answer, frozen=True):

@@ -78,7 +78,7 @@ class UpdateSilence(Request, frozen=True):
     seconds: Annotated[float | None, Meta(description="How long it lasts from now on, at most 366 days.")] = None
     comment: Annotated[str | None, Meta(description="At most 1000 characters.")] = None
     announce: Annotated[str | None, Meta(description="A channel to notify before it ends; empty for none.")] = None
-    announce_before: Annotated[float | None, Meta(description="How many seconds before.")] = None
+    announce_before: Annotated[float, Meta(gt=0, le=31 * 86_400, description="How many seconds before.")] | None = None
 
 
 class PreviewSilence(Request, frozen=True):
