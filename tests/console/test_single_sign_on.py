@@ -72,6 +72,14 @@ def test_other_claims_and_a_new_key(provider: OpenIdProvider) -> None:
     assert signed_in(provider, made).name.startswith("bob")
 
 
+def test_what_a_provider_may_also_say(provider: OpenIdProvider) -> None:
+    """Keys of a kind that is not known here, a member without a value, and a truth written as a text."""
+    provider.others = [{"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA"}, {"kid": "no kind"}, "no key"]
+    provider.description = {"token_endpoint_auth_methods_supported": None}
+    provider.claims["email_verified"] = "true"
+    assert signed_in(provider, sign_ins(provider)).name == "alice@example.org"
+
+
 def claims(**changed: Any) -> Callable[[OpenIdProvider], None]:
     return lambda provider: provider.claims.update(changed)
 
@@ -102,6 +110,7 @@ def described(**changed: Any) -> Callable[[OpenIdProvider], None]:
         (claims(email=None), "no `email`"),
         (claims(email=" "), "no `email`"),
         (claims(email_verified=False), "has not verified"),
+        (claims(email_verified="false"), "has not verified"),
         (signer(None, alg="none"), "not accepted"),
         (signer(ECKey.generate_key("P-256"), alg="ES256"), "not accepted"),
         (signer(OctKey.import_key(SECRET * 2), alg="HS256"), "not accepted"),

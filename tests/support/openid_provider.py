@@ -30,6 +30,8 @@ class OpenIdProvider:
         self.signer: Any = self.key
         self.header: dict[str, Any] = {"alg": "ES256", "kid": "first"}
         self.description: dict[str, Any] = {}
+        self.others: list[Any] = []
+        """What its set of keys contains besides its key."""
         self.posted: list[dict[str, str]] = []
         self._codes: dict[str, dict[str, str]] = {}
 
@@ -67,7 +69,7 @@ class OpenIdProvider:
     def document(self, path: str) -> dict[str, Any] | None:
         """What is served at a path."""
         if path == "/jwks":
-            return {"keys": [self.key.as_dict(private=False)]}
+            return {"keys": [*self.others, self.key.as_dict(private=False)]}
         if path == "/.well-known/openid-configuration":
             return {
                 "issuer": self.issuer, "authorization_endpoint": f"{self.issuer}/authorize",

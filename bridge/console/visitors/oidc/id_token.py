@@ -19,6 +19,8 @@ _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "E
 _LEEWAY_SECONDS = 60
 _LONGEST_NAME = 200
 _MOST_GROUPS = 1000
+_VERIFIED = (True, "true")
+"""Some providers write the claim as a text."""
 
 
 class InvalidTokenError(Exception):
@@ -63,7 +65,7 @@ def _person(claims: dict[str, Any], settings: OidcLaunch) -> Person:
     name = claims.get(settings.name_claim)
     if not isinstance(name, str) or not name.strip():
         raise InvalidTokenError(f"the token of the provider has no `{settings.name_claim}`")
-    if settings.name_claim == "email" and claims.get("email_verified") is False:
+    if settings.name_claim == "email" and claims.get("email_verified", True) not in _VERIFIED:
         raise InvalidTokenError("the provider has not verified the e-mail address")
     groups = claims.get(settings.groups_claim, [])
     listed = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else []

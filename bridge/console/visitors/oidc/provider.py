@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 import urllib3
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import Key, KeySet
 
 from bridge.common.files.trust import proxy, trusted
 from bridge.console.visitors.oidc.settings import OidcLaunch
@@ -62,11 +63,10 @@ class Provider:
         if self._keys is not None and age < (_LEAST_SECONDS if again else _FRESH_SECONDS):
             return self._keys
         found = self._json("GET", self.metadata()["jwks_uri"])
-        try:
-            self._keys = KeySet.import_key_set({"keys": found.get("keys", [])})
-        except (JoseError, ValueError, TypeError, KeyError) as error:
-            raise ProviderError("the provider's keys cannot be read") from error
-        self._keys_at = time.monotonic()
+        keys = _readable(found.get("keys"))
+        if not keys:
+            raise ProviderError("the provider's keys cannot be read")
+        self._keys, self._keys_at = KeySet(keys), time.monotonic()
         return self._keys
 
     def id_token(self, code: str, verifier: str, redirect_uri: str) -> str:
@@ -78,11 +78,11 @@ class Provider:
         }  # fmt: skip
         headers = {}
         if settings.client_secret:
-            methods = self.metadata().get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-            if "client_secret_basic" in methods:
-                headers = _basic(settings)
-            else:
+            methods = self.metadata().get("token_endpoint_auth_methods_supported")
+            if isinstance(methods, list) and "client_secret_basic" not in methods:
                 form["client_secret"] = settings.client_secret
+            else:
+                headers = _basic(settings)
         found = self._json("POST", self.metadata()["token_endpoint"], form, headers)
         token = found.get("id_token")
         if not isinstance(token, str):
@@ -114,11 +114,20 @@ class Provider:
             raise ProviderError(f"the provider at {host} answered {response.status}")
         try:
             found = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ProviderError(f"the provider at {host} answered something other than JSON") from error
         if not isinstance(found, dict):
             raise ProviderError(f"the provider at {host} answered something other than a JSON object")
         return found
+
+
+def _readable(keys: object) -> list[Key]:
+    """The keys of a set, without those of a kind that is not known here: a provider may have keys for other clients."""
+    found: list[Key] = []
+    for each in keys if isinstance(keys, list) else []:
+        with suppress(JoseError, ValueError, TypeError, KeyError):
+            found += KeySet.import_key_set({"keys": [each]}).keys
+    return found
 
 
 def _is_safe(url: object, issuer: str) -> bool:
