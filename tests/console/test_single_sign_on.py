@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -12,18 +14,24 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 from joserfc.jwk import ECKey, OctKey
+from starlette.applications import Starlette
 from starlette.datastructures import Headers
 
+from bridge.console.visitors.access import Access
+from bridge.console.visitors.oidc.endpoints import oidc_routes
 from bridge.console.visitors.oidc.provider import Provider
 from bridge.console.visitors.oidc.settings import OidcLaunch
 from bridge.console.visitors.oidc.sign_in import SECONDS, SignInError, SignIns
 from bridge.console.visitors.people import Person
 from bridge.console.visitors.trusted_proxy import TrustedProxy
 from bridge.language.program.fields.values import parse_network
+from bridge.operator.serving.connection import ServedSockets
 from tests.config.reading import GOOD, errors
 from tests.e2e.harness import Instance
+from tests.operator.serving import ask_tcp, port_of, served, tcp_sockets
 from tests.support.openid_provider import CLIENT, SECRET, OpenIdProvider, openid_provider
 from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 PUBLIC = "http://127.0.0.1:2804"
 
@@ -78,6 +86,20 @@ def test_what_a_provider_may_also_say(provider: OpenIdProvider) -> None:
     provider.description = {"token_endpoint_auth_methods_supported": None}
     provider.claims["email_verified"] = "true"
     assert signed_in(provider, sign_ins(provider)).name == "alice@example.org"
+
+
+def test_strangers_cannot_take_more_threads_than_allowed() -> None:
+    """A provider that does not answer holds up few requests; the others are refused at once."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = OidcLaunch(issuer=f"http://127.0.0.1:{silent.getsockname()[1]}", client_id=CLIENT)
+        routes = oidc_routes(Access(), SignIns(settings, PUBLIC, Provider(settings)))
+        listener = ServedSockets(tcp_sockets(), Starlette(routes=routes))
+        with served(listener), ThreadPoolExecutor(20) as asking:
+            asked = [asking.submit(ask_tcp, port_of(listener), "GET", "/sign-in/oidc") for _ in range(20)]
+            wait_until(lambda: sum(each.done() for each in asked) == 4, "four refusals")
+            assert {each.result()[0] for each in asked if each.done()} == {503}
+            silent.close()
+            assert sorted(each.result()[0] for each in asked) == [403] * 16 + [503] * 4
 
 
 def claims(**changed: Any) -> Callable[[OpenIdProvider], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _COOKIE = "falco_bridge_sign_in"
 _PATH = "/sign-in"
 _SECONDS = 600
+_MOST_RUNNING = 16
+"""Questions to the provider at a time. Strangers can ask for them, and each takes a thread."""
 
 
 def oidc_routes(access: Access, sign_ins: SignIns | None) -> list[Route]:
@@ -38,6 +41,7 @@ class _Endpoints:
     def __init__(self, access: Access, sign_ins: SignIns) -> None:
         self._access = access
         self._sign_ins = sign_ins
+        self._running = asyncio.Semaphore(_MOST_RUNNING)
         self._log = structlog.get_logger("console")
 
     def guarded(self, endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
@@ -47,7 +51,10 @@ class _Endpoints:
         async def answer(request: Request) -> Response:
             try:
                 self._access.check_names(request)
-                return await endpoint(request)
+                if self._running.locked():
+                    return message(503, "Not signed in", "other sign-ins wait for the provider; try again in a moment")
+                async with self._running:
+                    return await endpoint(request)
             except RefusedError as error:
                 return message(403, "Not accepted", str(error))
             except SignInError as error:
