@@ -135,7 +135,10 @@ class LeaseTable(Protocol):
         """Let others have these."""
 
     def note(self, *, loaded: str | None, active: str | None, info: Mapping[str, object]) -> None:
-        """Store what `MemberRecord` shows; None and absent keys stay as they are."""
+        """Store what `MemberRecord` shows; None and absent keys stay as they are.
+
+        Called at each beat: what was not stored, or may have been lost since, is stored again.
+        """
 
     def leave(self) -> None:
         """Give up everything, and be no living member any more."""

@@ -251,8 +251,7 @@ class Membership:
             holding.update(self._table)
         with self._lock:
             noted, notes, self._noted, self._notes = self._noted, self._notes, (None, None), {}
-        if notes or any(noted):
-            self._table.note(loaded=noted[0], active=noted[1], info=notes)
+        self._table.note(loaded=noted[0], active=noted[1], info=notes)
 
     def _note_clock(self) -> None:
         """Show how far this machine's clock is ahead of the database's, once that has changed by a second."""

@@ -249,5 +249,5 @@ def marks(statement: str) -> str:
 
 
 def storable(text: str) -> str:
-    """The text without NUL, which PostgreSQL does not store."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    """The text without what PostgreSQL does not store: NUL, and half a surrogate pair, as of a file name."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

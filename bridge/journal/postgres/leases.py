@@ -15,7 +15,7 @@ import msgspec
 
 from bridge.journal.errors import LeaseLostError
 from bridge.journal.members import DatabaseFacts, FleetLag, Member, MemberRecord, Taken
-from bridge.journal.postgres.database import IS_ALIVE, NOW_NS, Database, Statements
+from bridge.journal.postgres.database import IS_ALIVE, NOW_NS, Database, Statements, storable
 from bridge.journal.postgres.tables.migrations import MIGRATIONS
 
 _FORGET_AFTER = "interval '1 hour'"
@@ -154,11 +154,16 @@ class PostgresLeases:
         self._database = database
         self._member = member
         self._named: dict[str, frozenset[str]] = {}
+        self._noted: tuple[str | None, str | None, dict[str, object]] = None, None, {}
+        """All that was noted of the member."""
+        self._noted_in = 0
+        """The session in which that was stored; -1 if it was not."""
 
     def join(self) -> None:
         """As in LeaseTable. Forgets members that left or vanished long ago."""
         member = self._member
         self._named = {}
+        self._noted_in = -1
         with self._database.transaction() as statements:
             statements.execute(f"DELETE FROM members WHERE expires < clock_timestamp() - {_FORGET_AFTER}")
             statements.execute(
@@ -201,9 +206,18 @@ class PostgresLeases:
             statements.execute(_GIVE_UP, (kind, sorted(names), self._member.id))
 
     def note(self, *, loaded: str | None, active: str | None, info: Mapping[str, object]) -> None:
-        """As in LeaseTable."""
+        """As in LeaseTable. After a failover, which may have lost it, all is stored again."""
+        before = self._noted
+        noted = loaded or before[0], active or before[1], before[2] | dict(info)
+        if noted != before:
+            self._noted, self._noted_in = noted, -1
+        if self._noted_in == self._database.session or not any(noted):
+            return
+        shown = {name: storable(each) if isinstance(each, str) else each for name, each in noted[2].items()}
+        text = msgspec.json.encode(shown).decode()
         with self._database.transaction(durable=False) as statements:
-            statements.execute(_NOTE, (loaded, active, msgspec.json.encode(info).decode(), self._member.id))
+            statements.execute(_NOTE, (noted[0], noted[1], text, self._member.id))
+        self._noted_in = self._database.session
 
     def leave(self) -> None:
         """As in LeaseTable."""
