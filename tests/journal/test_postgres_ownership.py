@@ -19,7 +19,7 @@ import pytest
 
 from bridge.common.secret import Secret
 from bridge.delivery import Capacity
-from bridge.journal import JournalError
+from bridge.journal import JournalBusyError, JournalError
 from bridge.journal.busy import retry_while_busy
 from bridge.journal.location import DatabaseLocation, location_of
 from bridge.journal.opening import open_for_courier, open_for_router, open_to_read, open_to_write
@@ -169,6 +169,8 @@ class Proxy:
         self.lose: str = ""
         """``answer`` or ``request``: what of the next COMMIT is lost."""
         self.lost = 0
+        self.is_away = False
+        """Whether new connections end at once."""
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -178,6 +180,9 @@ class Proxy:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                if self.is_away:
+                    client.close()
+                    continue
                 server = self._connect()
                 lost = threading.Event()  # set once this session's COMMIT was sent, and its answer is to be lost
                 for source, target, passes in (
@@ -241,6 +246,27 @@ def test_a_commit_without_an_answer_is_done_once(proxy: Proxy, tmp_path: Path, l
         until_done(lambda: journal.deliveries.settle(settled))
         assert proxy.lost == 3
         assert [each.attempts for each in journal.history.deliveries()] == [1, 0, 0]
+
+
+def test_an_unknown_outcome_stays_known_while_other_changes_fail(
+    proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is away for long. Before the batch is stored again, another change of this bridge is lost."""
+    timer = notification("chat", about=alert(1).id)
+    monkeypatch.setattr("bridge.journal.postgres.database.BUSY_SECONDS", 0.0)
+    with closing(open_for_router(DatabaseLocation(Secret(proxy.url), tmp_path / "local"))) as journal:
+        journal.alerts.append("falco", 0, entries(1, channel="other"))
+        batch, write = entries(2), MemoryWrite((), (timer,))
+        proxy.lose, proxy.is_away = "answer", True
+        with pytest.raises(JournalBusyError):
+            journal.alerts.append("falco", 0, batch, memory=write)
+        proxy.lose, proxy.is_away = "request", False
+        with pytest.raises(JournalBusyError):
+            journal.memory.remove_silences(["of nobody"])
+        assert proxy.lost == 2
+        assert journal.alerts.append("falco", 0, batch, memory=write) == 2
+        assert journal.history.alert_count() == 2
+        assert len(list(journal.history.deliveries())) == 3
 
 
 def test_an_operator_learns_that_a_change_is_uncertain(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import lru_cache
+from operator import is_
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -33,6 +35,16 @@ class UnknownOutcomeError(JournalBusyError):
     """The database does not say whether a transaction was committed."""
 
 
+@dataclass(slots=True)
+class _Doubt:
+    """A call whose COMMIT was not answered."""
+
+    arguments: tuple[object, ...]
+    result: object
+    was_committed: bool | None = None
+    """Known once there is a session again."""
+
+
 class Database:
     """Used by one thread at a time. Methods raise JournalError; JournalBusyError where the same call may work later.
 
@@ -54,8 +66,7 @@ class Database:
         self._closed = False
         self.session = 0
         """How often the session was replaced. After a failover the database may lack what it had acknowledged."""
-        self._doubt: tuple[tuple[object, ...], object] | None = None
-        """The arguments and the result of a call whose COMMIT was not answered."""
+        self._doubt: _Doubt | None = None
 
     @property
     def name(self) -> str:
@@ -107,16 +118,15 @@ class Database:
         if self._doubt is not None:
             if self._is_lost:
                 self._reconnect(0.0)
-            (before, result), self._doubt = self._doubt, None
-            is_same = all(one is other for one, other in zip(before, arguments, strict=False))
-            if is_same and self.ownership is not None and self.ownership.outcome:
-                return cast("_Result", result)
+            doubt, self._doubt = self._doubt, None
+            if doubt.was_committed and all(map(is_, doubt.arguments, arguments)):
+                return cast("_Result", doubt.result)
         done: list[_Result] = []
         try:
             with self.transaction(durable=durable) as statements:
                 done.append(work(statements))
         except UnknownOutcomeError:
-            self._doubt = arguments, done[0]
+            self._doubt = _Doubt(arguments, done[0])
             raise
         return done[0]
 
@@ -211,6 +221,8 @@ class Database:
             self._connection.close()
         self._connection = connection
         self.session += 1
+        if self._doubt is not None and self._doubt.was_committed is None and self.ownership is not None:
+            self._doubt.was_committed = self.ownership.outcome  # other transactions may follow before it is repeated
 
 
 class Statements:
