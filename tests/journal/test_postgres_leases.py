@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from typing import cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -15,13 +16,15 @@ from bridge.common.secret import Secret
 from bridge.delivery import Capacity, DeliveryState, Health
 from bridge.journal.errors import JournalBusyError, JournalError, LeaseLostError
 from bridge.journal.location import DatabaseLocation
-from bridge.journal.members import CHANNEL, COURIER, DUTY, ROUTER, Member
+from bridge.journal.members import CHANNEL, COURIER, DUTY, MEMORY, ROUTER, Member
 from bridge.journal.membership import Membership
-from bridge.journal.opening import open_for_courier, open_for_router, open_to_read
+from bridge.journal.opening import open_for_courier, open_for_router, open_partitions, open_to_read
+from bridge.journal.postgres.appending.alert_log import PostgresAlertLog
 from bridge.journal.postgres.connection import connect, settings_of_member
 from bridge.journal.postgres.database import Database
 from bridge.journal.postgres.leases import PostgresLeases, fence, held
 from bridge.journal.postgres.opening import migrate_database
+from bridge.journal.postgres.partitions.store import PostgresPartitions
 from tests.support.builders import entries, settlement
 from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
@@ -189,6 +192,79 @@ def test_a_member_that_was_forgotten_joins_again(
     assert one.beat() > 0
     with closing(open_to_read(location)) as journal:
         assert [each.id for each in journal.members()] == ["two", "one"]
+
+
+@pytest.mark.parametrize("has_sessions", [True, False])
+def test_a_member_that_was_forgotten_stores_again(location: DatabaseLocation, *, has_sessions: bool) -> None:
+    """A machine that was cut off for hours, while another bridge started; its intake and its owner write."""
+    one = member("one", roles=(ROUTER, MEMORY))
+    with closing(open_for_router(location, None, one)) as journal, closing(open_partitions(location, one)) as store:
+        parts = cast("PostgresPartitions", store)
+        assert parts.number(4) == 4
+        with database(location) as other, other.transaction() as statements:
+            statements.execute("UPDATE members SET expires = clock_timestamp() - interval '2 hours'")
+        two = member("two")
+        with closing(open_for_courier(location, two)), database(location) as other:
+            assert other.rows(str, "SELECT role FROM owners") == ["courier two"]
+        assert journal.membership is not None
+        journal.membership.join()
+        if not has_sessions:
+            for each in (parts._database, cast("PostgresAlertLog", journal.alerts)._database):
+                each._connection.close()
+        assert journal.alerts.append("falco", 0, entries(1)) == 1
+        assert parts.number(4) == 4
+
+
+def lose(location: DatabaseLocation, statements: str) -> None:
+    with closing(connect(location, "test")) as connection:
+        connection.execute(statements)
+
+
+@pytest.mark.parametrize("event", ["session", "failover", "forgotten"])
+def test_what_a_member_shows_is_stored_although_it_was_lost(
+    table: Callable[..., PostgresLeases], location: DatabaseLocation, monkeypatch: pytest.MonkeyPatch, event: str
+) -> None:
+    """Once only, and others wait until they see it: a reload would never be used."""
+    leases = table("one")
+    one = Membership(leases, member("one"))
+    one.join()
+    one.note(loaded="digest", reload="wrong")
+    if event == "session":
+        begin = Database._begin
+
+        def ends(opened: Database, *, durable: bool) -> None:
+            begin(opened, durable=durable)
+            lose(location, f"SELECT pg_terminate_backend({opened._connection.info.backend_pid}, 10000)")
+
+        monkeypatch.setattr(Database, "_begin", ends)
+        with pytest.raises(JournalBusyError):
+            one._beat()
+        monkeypatch.undo()
+    else:
+        one._beat()
+        gone = "DELETE FROM members" if event == "forgotten" else "UPDATE members SET loaded = '', info = '{}'"
+        lose(location, gone)
+        if event == "failover":
+            leases._database._connection.close()
+    one._beat()
+    with closing(open_to_read(location)) as journal:
+        (found,) = journal.members()
+    assert (found.loaded, found.info) == ("digest", {"reload": "wrong"})
+    one.close()
+
+
+def test_a_member_shows_what_the_database_cannot_store(
+    table: Callable[..., PostgresLeases], location: DatabaseLocation
+) -> None:
+    """A route file with a NUL, whose name is not UTF-8."""
+    one = Membership(table("one"), member("one"))
+    one.join()
+    one.note(loaded="digest", reload="found `\0` in \udcff.route")
+    one._beat()
+    with closing(open_to_read(location)) as journal:
+        (found,) = journal.members()
+    assert (found.loaded, found.info) == ("digest", {"reload": "found `\ufffd` in ?.route"})
+    one.close()
 
 
 def test_a_machine_whose_clock_is_wrong_is_shown(

@@ -262,7 +262,7 @@ def test_an_unknown_outcome_stays_known_while_other_changes_fail(
             journal.alerts.append("falco", 0, batch, memory=write)
         proxy.lose, proxy.is_away = "request", False
         with pytest.raises(JournalBusyError):
-            journal.memory.remove_silences(["of nobody"])
+            journal.memory.remove_silences(["unknown"])
         assert proxy.lost == 2
         assert journal.alerts.append("falco", 0, batch, memory=write) == 2
         assert journal.history.alert_count() == 2

@@ -152,21 +152,30 @@ class Database:
         statement = "BEGIN" if durable else "BEGIN; SET LOCAL synchronous_commit = off"
         if self._is_lost:
             self._reconnect(0.0)
-        if self.ownership is not None:
-            statement = f"{statement}; {self.ownership.next_commit()}"
+        if self.ownership is None:
+            self._execute_first(statement)
+            return
+        if self._counted(statement, self.ownership):
+            return
+        self._connection.execute("ROLLBACK")
+        if not self.ownership.register_again(self._connection) or not self._counted(statement, self.ownership):
+            raise self.ownership.lost(self._name)
+
+    def _counted(self, statement: str, ownership: Ownership) -> bool:
+        """Begin, and count the transaction. False where the role is not this process's any more."""
+        cursor = self._execute_first(f"{statement}; {ownership.next_commit()}")
+        while cursor.nextset():
+            pass
+        return cursor.rowcount == 1
+
+    def _execute_first(self, statement: str) -> psycopg.Cursor[Any]:
         try:
-            cursor = self._connection.execute(statement)
+            return self._connection.execute(statement)
         except psycopg.Error:
             if not self._is_lost:
                 raise
             self._reconnect(0.0)  # nothing was changed yet
-            cursor = self._connection.execute(statement)
-        if self.ownership is None:
-            return
-        while cursor.nextset():
-            pass
-        if cursor.rowcount != 1:
-            raise self.ownership.lost(self._name)
+            return self._connection.execute(statement)
 
     def _commit(self) -> None:
         try:

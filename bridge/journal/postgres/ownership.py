@@ -53,13 +53,16 @@ class Ownership:
         if self._token:
             self._verify(connection, name)
             return
-        found = connection.execute(
-            "INSERT INTO owners (role, token, commits) VALUES (%s, 1, 0) "
-            "ON CONFLICT (role) DO UPDATE SET token = owners.token + 1, commits = 0 RETURNING token",
-            (self.role,),
-        ).fetchone()
-        assert found is not None
-        self._token = int(cast("int", found[0]))
+        self._register(connection)
+
+    def register_again(self, connection: PgConnection) -> bool:
+        """The row of this role is gone. Make another one, unless another process may have taken over.
+
+        Another process never takes over the role of a member: others have only forgotten one that was away for long.
+        """
+        if self._shared:
+            self._register(connection)
+        return bool(self._shared)
 
     def next_commit(self) -> str:
         """The statement that fences and counts the next transaction: it changes one row, or the role was lost."""
@@ -82,11 +85,23 @@ class Ownership:
         found = connection.execute(f"SELECT pg_try_advisory_lock_shared({_LOCK})", (self._shared,)).fetchone()
         return found is not None and bool(found[0])
 
+    def _register(self, connection: PgConnection) -> None:
+        found = connection.execute(
+            "INSERT INTO owners (role, token, commits) VALUES (%s, 1, 0) "
+            "ON CONFLICT (role) DO UPDATE SET token = owners.token + 1, commits = 0 RETURNING token",
+            (self.role,),
+        ).fetchone()
+        assert found is not None
+        self._token = int(cast("int", found[0]))
+
     def _verify(self, connection: PgConnection, name: str) -> None:
         found = connection.execute("SELECT token, commits FROM owners WHERE role = %s", (self.role,)).fetchone()
-        if found is None or found[0] != self._token:
+        if found is None and self.register_again(connection):
+            self.outcome = False  # what is stored already is not stored twice
+        elif found is None or found[0] != self._token:
             raise self.lost(name)
-        self.outcome = found[1] == self._commits
+        else:
+            self.outcome = found[1] == self._commits
 
     def _held(self, connection: PgConnection, name: str) -> JournalOwnedError:
         row = connection.execute(_HOLDER, (self._shared or self.role,)).fetchone()
