@@ -53,14 +53,12 @@ class FleetIncidents:
 
     def _change(self, request: Request) -> list[IncidentRecord]:
         with closing(self._requests()) as requests:
-            found = {
-                each.id: (partition, each)
-                for partition, each in self._stored(requests)
-                if request.target in {each.id, each.route}
-            }
-            if not found:
+            stored = [each for each in self._stored(requests) if request.target in {each[1].id, each[1].route}]
+            if not stored:
                 return []
-            ids = requests.ask({partition for partition, _ in found.values()}, encode(request))
+            # The latest of those with the same id: a reload that moves a key leaves what it had in its old partition.
+            found = {each.id: each for _, each in reversed(stored)}
+            ids = requests.ask({partition for partition, _ in stored}, encode(request))
             self._wake()
             deadline = time.monotonic() + _ANSWER_SECONDS
             answers = requests.answers(ids)
@@ -73,5 +71,5 @@ class FleetIncidents:
                 f"{len(ids) - len(answers)} of {len(ids)} partitions have no owner at present, so that not all "
                 "incidents were changed; repeat the command"
             )
-        changed = [each for answer in answers.values() for each in decode_answer(answer).incidents]
-        return [found[each][1] for each in changed if each in found]
+        changed = {each for answer in answers.values() for each in decode_answer(answer).incidents}
+        return [each for each in found.values() if each.id in changed]

@@ -94,6 +94,30 @@ def test_any_member_changes_what_others_own(location: DatabaseLocation) -> None:
         assert fleet.connection.execute("SELECT count(*) FROM requests").fetchone() == (0,)
 
 
+def test_an_incident_in_two_partitions_is_acknowledged_in_both(location: DatabaseLocation) -> None:
+    """A reload gave the route another key: what the key had before stays in its old partition."""
+    channels = IncidentChannels(acknowledged=frozenset({"chat"}))
+    other_key = program_of(
+        'route "r" { when rule = a after 1 in 10s by user.name throttle 1 per 10s by k8s.pod.name '
+        "to chat to boss after 60s }"
+    )
+    with fleet_of(location, ESCALATING, incident_channels=channels) as fleet:
+        open_some(fleet)
+        fleet.router = fleet.made(other_key)
+        for each in fleet.owners:
+            each.use_router(fleet.made(other_key))
+        for _, alert in received([(1, 0, "a", pod, "u") for pod in "pqrst"]):
+            fleet.receive(alert, START + SECOND)
+        fleet.turn()
+        asked = incidents_of(fleet)
+        moved = next(each for each in asked.incidents() if each.incident.opened_ns == START + SECOND)
+        assert [each.id for each in asked.incidents()].count(moved.id) == 2
+        with turning(fleet):
+            (answered,) = asked.acknowledge(moved.id, "alice", 0)
+        assert answered.incident.opened_ns == START + SECOND
+        assert {each.incident.actor for each in asked.incidents() if each.id == moved.id} == {"alice"}
+
+
 def test_a_missing_owner_is_reported(location: DatabaseLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fleet_incidents, "_ANSWER_SECONDS", 0.05)
     with fleet_of(location, ESCALATING) as fleet:
