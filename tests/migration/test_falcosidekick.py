@@ -95,6 +95,7 @@ PLAIN = {
     "yandex.datastreams.streamname": "/ru-central1/b1gexample/etnexample/falco",
     "syslog.host": "logs.example.com",
     "syslog.port": "514",
+    "policyreport.enabled": "true",
     "aws.sns.topicarn": "arn:aws:sns:eu-west-1:123456789012:falco",
 }
 VALUES = SECRETS | PLAIN

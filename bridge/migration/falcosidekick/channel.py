@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from bridge.migration.falcosidekick.settings import Settings
+
+_TOKEN = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9]).{6,}|[0-9]{6,}|(?=.*[a-z])(?=.*[A-Z]).{12,}|.{24,}")
+"""A run of characters such as those of tokens in webhook URLs: letters and digits, both cases, or very long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,21 @@ class Output:
 
     def paths(self) -> frozenset[str]:
         """Every setting of the output."""
-        common = ("minimumpriority", "checkcert", "mutualtls", "customheaders", "outputformat", "messageformat")
+        common = (
+            "minimumpriority", "checkcert", "mutualtls", "customheaders", "outputformat", "messageformat",
+            "maxconcurrentrequests",
+        )  # fmt: skip
         return frozenset(f"{self.name}.{each}" for each in (*self.enabled, *self.others, *common))
 
     def is_enabled(self, settings: Settings) -> bool:
         """Whether falcosidekick would use it."""
-        return settings.has(*(f"{self.name}.{each}" for each in self.enabled))
+        if self.enabled == ("enabled",):
+            return settings.is_set(f"{self.name}.enabled", default=False)
+        return not self.missing(settings)
+
+    def missing(self, settings: Settings) -> list[str]:
+        """The settings that enable it and have no value."""
+        return [each for each in self.enabled if not settings.has(f"{self.name}.{each}")]
 
 
 def secret(path: str, value: str, *, part: bool = True) -> Variable:
@@ -100,28 +113,35 @@ def http_channel(
         name = f"{_upper(output)}_PATH"
         variables.append(Variable(name, path.lstrip("/"), "the path of the address, without its first `/`"))
         path = f"/${{{name}}}"
-    query = dict(parameters)
+    query = [f"{key}={value}" for key, value in parameters.items()]
     for number, part in enumerate(filter(None, url.query.split("&")), 1):
         key, _, value = part.partition("=")
         name = f"{_upper(output)}_QUERY_{number}"
         variables.append(Variable(name, value, f"`{unquote(key)}` of the address's query"))
-        query[f"-{key}"] = f"${{{name}}}"
-    for header, (value, source) in headers.items():
-        name = f"{_upper(output)}_{_upper(header)}"
-        variables.append(Variable(name, quote(value, safe=""), source))
-        query[f"+{quote(header, safe='-')}"] = f"${{{name}}}"
-    rest = "&".join(f"{key}={value}" for key, value in query.items())
-    return Channel(f"{scheme}://{userinfo}{host_of(url)}{path or '/'}{'?' if rest else ''}{rest}", tuple(variables))
+        query.append(f"-{key}=${{{name}}}")
+    in_headers, secrets = header_parameters(output, headers, variables)
+    rest = "&".join([*query, *in_headers])
+    where = f"{scheme}://{userinfo}{host_of(url)}{path or '/'}"
+    return Channel(f"{where}{'?' if rest else ''}{rest}", (*variables, *secrets))
 
 
 def header_parameters(
-    output: str, headers: Mapping[str, tuple[str, str]]
+    output: str, headers: Mapping[str, tuple[str, str]], others: Iterable[Variable] = ()
 ) -> tuple[tuple[str, ...], tuple[Variable, ...]]:
-    """Headers as parameters of a URL, ``+Name=${VARIABLE}``, and their variables."""
-    names = {header: f"{_upper(output)}_{_upper(header)}" for header in headers}
-    parameters = tuple(f"+{quote(header, safe='-')}=${{{name}}}" for header, name in names.items())
-    values = headers.items()
-    return parameters, tuple(Variable(names[name], quote(value, safe=""), source) for name, (value, source) in values)
+    """Headers as parameters of a URL, ``+Name=${VARIABLE}``, and their variables.
+
+    Each variable has a name of its own, also beside the ``others`` of the channel.
+    """
+    taken = {each.name for each in others}
+    parameters: list[str] = []
+    variables: list[Variable] = []
+    for header, (value, source) in headers.items():
+        name = f"{_upper(output)}_{_upper(header)}"
+        name = next(each for each in chain([name], (f"{name}_{at}" for at in count(2))) if each not in taken)
+        taken.add(name)
+        parameters.append(f"+{quote(header, safe='-')}=${{{name}}}")
+        variables.append(Variable(name, quote(value, safe=""), source))
+    return tuple(parameters), tuple(variables)
 
 
 def headers_of(settings: Settings, output: str) -> dict[str, tuple[str, str]]:
@@ -157,5 +177,4 @@ def _upper(name: str) -> str:
 
 
 def _looks_secret(path: str) -> bool:
-    """A part of at least 16 letters and digits, as tokens in webhook URLs have."""
-    return any(len(part) >= 16 and re.search(r"\d", part) for part in path.split("/"))
+    return any(map(_TOKEN.fullmatch, re.split(r"[/._-]", path)))

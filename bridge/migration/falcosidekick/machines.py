@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from itertools import chain
 from urllib.parse import quote, urlsplit
 
@@ -22,6 +23,7 @@ from bridge.migration.falcosidekick.channel import (
     Output,
     Variable,
     basic,
+    header_parameters,
     headers_of,
     host_of,
     http_channel,
@@ -33,6 +35,7 @@ from bridge.migration.falcosidekick.search import elasticsearch, splunk
 from bridge.migration.falcosidekick.settings import Settings
 
 _SIDEKICK = {"format": "falcosidekick"}
+_ALERTS = re.compile(r"/api/v[12]/alerts/?$")
 _RABBITMQ = "Enable its MQTT plugin, send with `mqtt://`, and bind the queue to the exchange `amq.topic`."
 _VECTOR = "Send to Vector or Fluent Bit with `webhook://…?batch=ndjson`, which write to it."
 
@@ -60,49 +63,52 @@ def _n8n(settings: Settings) -> Channel:
 
 
 def _loki(settings: Settings) -> Channel:
-    url = urlsplit(settings.get("loki.hostport"))
+    address = settings.get("loki.hostport")
+    url = urlsplit(address if "://" in address else f"http://{address}")
     login, variables = basic(settings, "loki", "user", "apikey")
     if not login:
         login, variables = login_in("loki", url)
     tenant = settings.get("loki.tenant")
     endpoint = settings.get("loki.endpoint", "/loki/api/v1/push")
     prefix = url.path.rstrip("/") + endpoint.removesuffix("/loki/api/v1/push")
-    query = f"?tenant={quote(tenant, safe='')}" if tenant else ""
-    headers = headers_of(settings, "loki")
-    for name, (value, source) in headers.items():
-        variable = Variable(f"LOKI_{name.upper().replace('-', '_')}", quote(value, safe=""), source)
-        query += f"{'&' if query else '?'}+{quote(name, safe='-')}=${{{variable.name}}}"
-        variables += (variable,)
+    headers, more = header_parameters("loki", headers_of(settings, "loki"), variables)
+    query = "&".join([*([f"tenant={quote(tenant, safe='')}"] if tenant else []), *headers])
     notes = []
     if settings.get("loki.extralabels"):
         notes.append("fields as labels (`extralabels`) are not needed: `| json` in LogQL reads every field of a line")
-    return Channel(
-        f"loki{'s' * (url.scheme == 'https')}://{login}{host_of(url)}{prefix}{query}", variables, tuple(notes)
-    )
+    where = f"loki{'s' * (url.scheme == 'https')}://{login}{host_of(url)}{prefix}"
+    return Channel(f"{where}{'?' if query else ''}{query}", (*variables, *more), tuple(notes))
 
 
 def _alertmanager(settings: Settings) -> Channel:
     labels = settings.mapping("alertmanager.extralabels").items()
     seconds = settings.get("alertmanager.expiresafter", "0")
     parts = [f"hold={seconds}s"] if seconds.isdecimal() and int(seconds) else []
-    query = "&".join([*parts, *(f":{name}={quote(value, safe='')}" for name, value in labels)])
-    addresses = [each.strip() for each in settings.get("alertmanager.hostport").split(",")]
-    urls, variables = zip(*(_alertmanager_url(each, query, at) for at, each in enumerate(addresses, 1)), strict=True)
-    notes = (
-        ["`customseveritymap`: give routes `severity`"] if settings.mapping("alertmanager.customseveritymap") else []
+    headers, secrets = header_parameters("alertmanager", headers_of(settings, "alertmanager"))
+    query = "&".join([*parts, *(f":{name}={quote(value, safe='')}" for name, value in labels), *headers])
+    addresses = [each.strip() for each in settings.get("alertmanager.hostport").split(",") if each.strip()]
+    prefix = _ALERTS.sub("", settings.get("alertmanager.endpoint")).rstrip("/")
+    urls, variables = zip(
+        *(_alertmanager_url(each, prefix, query, at) for at, each in enumerate(addresses, 1)), strict=True
     )
+    return Channel(urls[0], (*chain(*variables), *secrets), tuple(_alertmanager_notes(settings)), urls[1:])
+
+
+def _alertmanager_notes(settings: Settings) -> Iterator[str]:
+    endpoint = settings.get("alertmanager.endpoint", "/api/v2/alerts")
+    if not _ALERTS.search(endpoint):
+        yield f"endpoint: the bridge posts to {endpoint.rstrip('/')}/api/v2/alerts"
+    if settings.mapping("alertmanager.customseveritymap"):
+        yield "`customseveritymap`: give routes `severity`"
     if settings.mapping("alertmanager.extraannotations"):
-        notes.append(
-            "`extraannotations`: every output field is an annotation; write further texts in `message` of the route"
-        )
-    return Channel(urls[0], tuple(chain(*variables)), tuple(notes), urls[1:])
+        yield "`extraannotations`: every output field is an annotation; write further texts in `message` of the route"
 
 
-def _alertmanager_url(address: str, query: str, number: int) -> tuple[str, tuple[Variable, ...]]:
+def _alertmanager_url(address: str, prefix: str, query: str, number: int) -> tuple[str, tuple[Variable, ...]]:
     url = urlsplit(address if "://" in address else f"http://{address}")
     login, variables = login_in("alertmanager" if number == 1 else f"alertmanager_{number}", url)
     secure = "s" * (url.scheme == "https")
-    where = f"{login}{host_of(url)}{url.path.rstrip('/')}"
+    where = f"{login}{host_of(url)}{url.path.rstrip('/')}{prefix}"
     return f"alertmanager{secure}://{where}{'?' if query else ''}{query}", variables
 
 
@@ -163,14 +169,13 @@ def _kubeless(settings: Settings) -> Channel:
     return http_channel("kubeless", f"http://{where}", _SIDEKICK, {})
 
 
-_FUNCTIONS = ("function", "functionname", "namespace", "port", "kubeconfig")
 LOGS = (
     Output("loki", ("hostport",), _loki, others=("user", "apikey", "tenant", "endpoint", "extralabels", "format")),
     Output("elasticsearch", ("hostport",), elasticsearch, others=(
         "index", "type", "suffix", "pipeline", "username", "password", "apikey", "flattenfields", "createindextemplate",
         "numberofshards", "numberofreplicas", "enablecompression", "maxconcurrentrequests",
     )),
-    Output("quickwit", ("hostport",), _quickwit, others=("apiendpoint", "index")),
+    Output("quickwit", ("hostport",), _quickwit, others=("apiendpoint", "index", "version", "autocreateindex")),
     Output("openobserve", ("hostport",), _openobserve,
            others=("organizationname", "streamname", "username", "password")),
     Output("zincsearch", ("hostport",), _zincsearch, others=("index", "username", "password")),
@@ -179,14 +184,19 @@ LOGS = (
     Output("sumologic", ("receiverurl",), sumologic, others=("sourcecategory", "sourcehost", "name")),
     Output("grafanaoncall", ("webhookurl",), grafana_oncall),
     Output("alertmanager", ("hostport",), _alertmanager,
-           others=("endpoint", "expiresafter", "extralabels", "extraannotations", "customseveritymap")),
+           others=(
+        "endpoint", "expiresafter", "extralabels", "extraannotations", "customseveritymap", "dropeventthresholds",
+        "dropeventdefaultpriority",
+    )),
     Output("logstash", ("address",), instead="Give Logstash an `http` input, and send to it with `webhook://`."),
     Output("syslog", ("host", "port"), syslog, others=("protocol", "format")),
     Output("dynatrace", ("apitoken", "apiurl"), dynatrace),
     Output("spyderbat", ("orguid", "apikey"), instead=_VECTOR),
     Output("datadog", ("apikey",), datadog, others=("host",)),
     Output("grafana", ("hostport", "apikey"), grafana, others=("dashboardid", "panelid", "allfieldsastags")),
-    Output("otlp.logs", ("endpoint",), otlp_logs, others=("protocol", "headers", "timeout", "tls")),
+    Output("otlp.logs", ("endpoint",), otlp_logs, others=(
+        "protocol", "headers", "timeout", "tls", "synced", "extraenvvars",
+    )),
 )  # fmt: skip
 """Logs and alerts of other systems."""
 FUNCTIONS = (
@@ -196,9 +206,11 @@ FUNCTIONS = (
     Output("talon", ("address",), _posts("talon", "address")),
     Output("tekton", ("eventlistener",), _posts("tekton", "eventlistener")),
     Output("openfaas", ("functionname",), _openfaas,
-           others=("functionnamespace", "gatewayservice", "gatewayport", "gatewaynamespace")),
-    Output("fission", ("function",), _fission, others=("routernamespace", "routerservice", "routerport")),
-    Output("kubeless", ("function", "namespace"), _kubeless, others=("port",)),
+           others=("functionnamespace", "gatewayservice", "gatewayport", "gatewaynamespace", "kubeconfig")),
+    Output("fission", ("function",), _fission, others=(
+        "routernamespace", "routerservice", "routerport", "functionnamespace", "kubeconfig",
+    )),
+    Output("kubeless", ("function", "namespace"), _kubeless, others=("port", "kubeconfig")),
     Output("gcp.cloudrun", ("endpoint", "jwt"), _cloud_run),
     Output("cloudevents", ("address",), cloudevents, others=("extensions",)),
     Output("gcp.cloudfunctions", ("name",), instead="Give the function an HTTP trigger, and send to it with `webhooks://`."),

@@ -11,7 +11,7 @@ _PERCENT = "percent-encoded"
 
 
 def _mattermost(settings: Settings) -> Channel:
-    url = urlsplit(settings.get("mattermost.webhookurl"))
+    url = urlsplit(settings.get("mattermost.webhookurl").rstrip("/"))
     before, _, token = url.path.rpartition("/")
     variable = Variable("MATTERMOST_TOKEN", token, "the last part of `mattermost.webhookurl`")
     scheme = "mmosts" if url.scheme == "https" else "mmost"
@@ -25,7 +25,9 @@ def _rocketchat(settings: Settings) -> Channel:
         "ROCKETCHAT_WEBHOOK", quote(token, safe=""), f"`rocketchat.webhookurl` after /hooks/, {_PERCENT}"
     )
     scheme = "rockets" if url.scheme == "https" else "rocket"
-    return Channel(f"{scheme}://${{ROCKETCHAT_WEBHOOK}}@{host_of(url)}", (variable,))
+    prefix = url.path.partition("/hooks/")[0]
+    notes = (f"the path {prefix} before /hooks/ cannot be set; use a host of its own for it",) if prefix else ()
+    return Channel(f"{scheme}://${{ROCKETCHAT_WEBHOOK}}@{host_of(url)}", (variable,), notes)
 
 
 def _smtp(settings: Settings) -> Channel:
@@ -82,7 +84,20 @@ PEOPLE = (
     Output("webex", ("webhookurl",), whole_url("webex.webhookurl")),
     Output("mattermost", ("webhookurl",), _mattermost, others=("footer", "icon", "username")),
     Output("rocketchat", ("webhookurl",), _rocketchat, others=("icon", "username")),
-    Output("smtp", ("hostport", "from", "to"), _smtp, others=("tls", "user", "password", "authmechanism")),
+    Output(
+        "smtp",
+        ("hostport", "from", "to"),
+        _smtp,
+        others=(
+            "tls",
+            "user",
+            "password",
+            "authmechanism",
+            "token",
+            "identity",
+            "trace",
+        ),
+    ),
     Output("opsgenie", ("apikey",), _opsgenie, others=("region",)),
     Output("pagerduty", ("routingkey",), _pagerduty, others=("region",)),
     Output("telegram", ("token", "chatid"), _telegram, others=("host", "messagethreadid")),

@@ -41,7 +41,7 @@ def elasticsearch(settings: Settings) -> Channel:
         variables += (key,)
     if pipeline := get("elasticsearch.pipeline"):
         parts.append(f"-pipeline={quote(pipeline, safe='')}")
-    headers, more = header_parameters("elasticsearch", headers_of(settings, "elasticsearch"))
+    headers, more = header_parameters("elasticsearch", headers_of(settings, "elasticsearch"), variables)
     for name in _HANDLED:
         settings.get(f"elasticsearch.{name}")
     notes = [] if flat else ["names with dots can conflict in an index; without `names=dotted` they have `_`"]
@@ -57,7 +57,7 @@ def splunk(settings: Settings) -> Channel:
     address = settings.get("splunk.host")
     url = urlsplit(address if "://" in address else f"https://{address}")
     token = secret("splunk.token", settings.get("splunk.token"))
-    headers, more = header_parameters("splunk", headers_of(settings, "splunk"))
+    headers, more = header_parameters("splunk", headers_of(settings, "splunk"), [token])
     scheme = "splunkhecs" if url.scheme == "https" else "splunkhec"
     query = "&".join(["format=falcosidekick", "sourcetype=falcosidekick", *headers])
     variables: tuple[Variable, ...] = (token, *more)

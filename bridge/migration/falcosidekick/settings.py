@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import yaml
 
 from bridge.common.files.yaml_aliases import repeats_too_much
 
-_ENV_LINE = re.compile(r"(?:export\s+)?([A-Z][A-Z0-9_]*)=(.*)")
+_ENV_LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)=(.*)")
 _NEVER_OUTPUTS = frozenset({
     "debug", "listenaddress", "listenport", "customfields", "templatedfields", "customtags", "bracketreplacer",
     "tlsserver", "outputfieldformat", "mutualtlsfilespath", "mutualtlsclient", "tlsclient", "existingsecret",
@@ -19,6 +19,17 @@ _NEVER_OUTPUTS = frozenset({
 })  # fmt: skip
 """Settings of falcosidekick itself, and of its Helm chart's ``config``."""
 _LARGEST = 1_000_000
+_ON = frozenset({"true", "1", "yes", "t", "on"})
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads every scalar as the text that is written: a date, ``no``, ``012``."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.rsplit(":", 1)[-1] in {"null", "merge"}]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 class UnreadableConfigError(Exception):
@@ -32,6 +43,8 @@ class Settings:
     values: Mapping[str, str]
     maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Settings that are mappings, such as ``customfields``."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The whole list of environment variables, where the settings came from one."""
     used: set[str] = field(default_factory=set)
     """The paths that were asked for."""
 
@@ -46,20 +59,39 @@ class Settings:
 
     def is_set(self, path: str, *, default: bool) -> bool:
         """A switch."""
-        return self.get(path, str(default)).lower() in {"true", "1", "yes", "t"}
+        return self.get(path, str(default)).lower() in _ON
 
     def mapping(self, path: str) -> Mapping[str, str]:
         """A setting that is a mapping, or a text such as ``a:1,b:2``."""
         self.used.add(path)
         if path in self.maps:
             return self.maps[path]
-        pairs = (part.split(":", 1) for part in self.values.get(path, "").split(",") if ":" in part)
+        parts = self.values.get(path, "").replace("\\,", ",").split(",")
+        pairs = (part.split(":", 1) for part in parts if ":" in part)
         return {name.strip(): value.strip() for name, value in pairs}
 
-    def groups(self) -> list[str]:
-        """The first parts of all paths that may be outputs."""
-        names = {path.split(".", 1)[0] for path in (*self.values, *self.maps)}
-        return sorted(names - _NEVER_OUTPUTS)
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Every value with its path."""
+        yield from self.values.items()
+        for path, values in self.maps.items():
+            yield from ((f"{path}.{name}", value) for name, value in values.items())
+
+    def names_below(self, path: str) -> list[str]:
+        """The settings directly below a path, such as ``webhookurl`` below ``slack``."""
+        prefix = f"{path}."
+        names = [each.removeprefix(prefix) for each in (*self.values, *self.maps) if each.startswith(prefix)]
+        return [each for each in names if "." not in each]
+
+    def unknown(self, outputs: Collection[str]) -> list[str]:
+        """The first parts of paths that belong to none of these outputs: ``slak``, ``aws.s4``."""
+        clouds = {name.split(".", 1)[0] for name in outputs if "." in name}
+        found = set()
+        for first, *rest in (path.split(".") for path in (*self.values, *self.maps)):
+            of_cloud = first in clouds and len(rest) > 1
+            name = f"{first}.{rest[0]}" if of_cloud else first
+            if name not in outputs and (of_cloud or first not in clouds | _NEVER_OUTPUTS):
+                found.add(name)
+        return sorted(found)
 
 
 def read_settings(text: str, known: frozenset[str]) -> Settings:
@@ -70,10 +102,16 @@ def read_settings(text: str, known: frozenset[str]) -> Settings:
     if len(text) > _LARGEST:
         raise UnreadableConfigError("it is larger than 1 MB, so it is no config of falcosidekick")
     variables = _environment(text)
-    if variables:
-        return _from_environment(variables, known)
+    settings = _from_environment(variables, known) if variables else _from_yaml(_document(text))
+    for path, value in settings.texts():
+        if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise UnreadableConfigError(f"`{path}` contains a character that is not text")
+    return settings
+
+
+def _document(text: str) -> Any:
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, Loader=_Loader)  # noqa: S506  # a safe loader
         if repeats_too_much(document):
             raise UnreadableConfigError("its aliases (`*`) stand for too many values")
     except RecursionError:
@@ -82,16 +120,25 @@ def read_settings(text: str, known: frozenset[str]) -> Settings:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}" if mark is not None else ""
         raise UnreadableConfigError(f"it is neither YAML{place} nor a list of NAME=value lines") from None
-    return _from_yaml(document)
+    except ValueError:  # such as a number that is no text, under a tag of its own
+        raise UnreadableConfigError("it has a value that cannot be read") from None
+    return document
 
 
 def _environment(text: str) -> dict[str, str]:
-    """The variables, if every line is one, empty or a comment."""
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    matches = [_ENV_LINE.fullmatch(line) for line in lines]
-    if not lines or not all(matches):
-        return {}
-    return {found[1]: _unquoted(found[2]) for found in matches if found is not None}
+    """The variables, if the first line is one. Lines that are none continue the value of the variable before them."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    variables: dict[str, str] = {}
+    name = ""
+    for line in lines:
+        if found := _ENV_LINE.fullmatch(line.strip()):
+            name = found[1]
+            variables[name] = found[2]
+        elif name:
+            variables[name] += f"\n{line}"
+        else:
+            return {}
+    return {name: _unquoted(value) for name, value in variables.items()}
 
 
 def _unquoted(value: str) -> str:
@@ -105,7 +152,7 @@ def _from_environment(variables: Mapping[str, str], known: frozenset[str]) -> Se
     found = {by_name[name]: value for name, value in variables.items() if name in by_name and value}
     if not found:
         raise UnreadableConfigError("none of its variables is one of falcosidekick, such as SLACK_WEBHOOKURL")
-    return Settings(found)
+    return Settings(found, variables=variables)
 
 
 def _from_yaml(document: Any) -> Settings:
@@ -123,13 +170,22 @@ def _from_yaml(document: Any) -> Settings:
     maps: dict[str, dict[str, str]] = {}
     for path, value in _leaves(config, ""):
         if isinstance(value, dict):
-            maps[path] = {str(name): _text(each) for name, each in value.items() if each is not None}
+            keeps_case = path.endswith(".customheaders")
+            maps[path] = {
+                str(name) if keeps_case else str(name).lower(): _text(each)
+                for name, each in value.items()
+                if each is not None
+            }
         elif _text(value):
             values[path] = _text(value)
     return Settings(values, maps)
 
 
-_MAPS = ("customfields", "templatedfields", "customheaders", "extensions", "customattributes", "extraenvvars")
+_MAPS = frozenset({
+    "customfields", "templatedfields", "customheaders", "extensions", "customattributes", "extraenvvars", "extralabels",
+    "extraannotations", "customseveritymap",
+})  # fmt: skip
+"""Settings whose names are the user's. falcosidekick reads the names in lower case, like all in its file."""
 
 
 def _leaves(value: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
@@ -142,8 +198,6 @@ def _leaves(value: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value).strip()
+    if isinstance(value, list):
+        return ",".join(filter(None, map(_text, value)))
+    return "" if value is None else str(value).strip()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import yaml
 
+from bridge.common.suggest import did_you_mean
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.format.formatter import format_text
 from bridge.migration.falcosidekick.channel import Channel, Output, Variable
 from bridge.migration.falcosidekick.clouds import OF_CLOUDS, identity_notes
+from bridge.migration.falcosidekick.labels import label_notes, labels_of
+from bridge.migration.falcosidekick.listener import OF_LISTENER, listener_notes, listener_of
 from bridge.migration.falcosidekick.machines import MACHINES
 from bridge.migration.falcosidekick.people import PEOPLE
 from bridge.migration.falcosidekick.settings import Settings
@@ -21,17 +23,18 @@ from bridge.migration.falcosidekick.tls import OF_TLS, tls_notes, tls_of
 
 OUTPUTS = (*PEOPLE, *MACHINES)
 """Every output of falcosidekick, as of August 2026."""
-_OWN = frozenset({
-    "listenaddress", "listenport", "tlsserver.deploy", "tlsserver.certfile", "tlsserver.keyfile", "tlsserver.mutualtls",
-    "tlsserver.cacertfile", "customfields", "templatedfields", "customtags", "outputfieldformat", "bracketreplacer",
-})  # fmt: skip
-KNOWN = frozenset(path for output in OUTPUTS for path in output.paths()) | _OWN | OF_CLOUDS | OF_TLS
+_OWN = frozenset({"customfields", "templatedfields", "customtags", "outputfieldformat", "bracketreplacer"})
+KNOWN = frozenset(path for output in OUTPUTS for path in output.paths()) | _OWN | OF_CLOUDS | OF_TLS | OF_LISTENER
 """Every setting that is read. Environment variables have their names."""
 _PRIORITIES = {
     "emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug",
 }  # fmt: skip
-_LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_PRIVATE = "[127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16]"
+_NO_MATTER = frozenset({"maxconcurrentrequests"})
+"""Settings without a counterpart that need none."""
+_RUNNING = (
+    "import the variables of the running falcosidekick: "
+    "kubectl exec deploy/falcosidekick -- env | falco-bridge import falcosidekick -"
+)
 ROUTE_FILE = "falcosidekick.route"
 
 
@@ -55,11 +58,16 @@ def translate(settings: Settings) -> Translation:
     routes: list[str] = []
     for output in OUTPUTS:
         if not output.is_enabled(settings):
+            differences += _not_enabled(settings, output)
             continue
         if output.make is None:
             differences.append(f"{output.name}: no channel. {output.instead}")
             continue
-        channel = output.make(settings)
+        try:
+            channel = output.make(settings)
+        except ValueError:  # of urllib, such as `http://[::1`
+            differences.append(f"{output.name}: no channel. Its address is not a URL.")
+            continue
         name = output.name.replace(".", "-")
         names = [name, *(f"{name}-{number}" for number, _ in enumerate(channel.also, 2))]
         urls = (channel.url, *channel.also)
@@ -69,15 +77,15 @@ def translate(settings: Settings) -> Translation:
         notes = (*channel.notes, *_notes(settings, output, channel.url), *_unread(settings, output))
         differences += [f"{output.name}: {note}" for note in notes]
     differences += _general(settings)
-    differences += [
-        f"{group}: this is no output that is known; look for it in docs/channels.md" for group in _unknown(settings)
-    ]
+    differences += _unknown(settings)
+    labels, of_labels = labels_of(settings)
+    variables += of_labels
     if channels:
         condition = "source = internal and priority >= notice"
         routes.append(f'route "Falco\'s own messages" {{ when {condition} to {", ".join(channels)} }}\n')
     head = "# Written by `falco-bridge import falcosidekick`. Every route acts on its own, as outputs did.\n"
     return Translation(
-        _config(settings, channels),
+        _config(settings, channels, labels),
         _formatted("\n".join([head, *routes])),
         tuple({each.name: each for each in variables}.values()),
         tuple(channels),
@@ -95,7 +103,7 @@ def _route(settings: Settings, output: Output, channel: str, differences: list[s
     lines.append(f"  to       {channel}")
     template = settings.get(f"{output.name}.messageformat")
     if template:
-        text = route_text(template)
+        text = route_text(template, labels_of(settings)[0])
         if text is None:
             differences.append(
                 f"{output.name}: messageformat has more than values; write its text as `message` of the route"
@@ -124,10 +132,29 @@ def _notes(settings: Settings, output: Output, url: str) -> Iterator[str]:
 
 
 def _unread(settings: Settings, output: Output) -> Iterator[str]:
-    names = [path.removeprefix(f"{output.name}.") for path in settings.values if path.startswith(f"{output.name}.")]
-    unread = [name for name in names if "." not in name and f"{output.name}.{name}" not in settings.used]
-    if unread:
-        yield f"{', '.join(unread)}: not used; see docs/channels.md and docs/messages.md for what can be set"
+    unread = [name for name in settings.names_below(output.name) if f"{output.name}.{name}" not in settings.used]
+    known = [name for name in unread if name not in _NO_MATTER and f"{output.name}.{name}" in output.paths()]
+    if known:
+        yield f"{', '.join(known)}: not used; see docs/channels.md and docs/messages.md for what can be set"
+    yield from _misspelt(settings, output)
+
+
+def _not_enabled(settings: Settings, output: Output) -> Iterator[str]:
+    """Why an output that has settings gets no channel."""
+    if output.make is None:
+        return
+    missing = output.missing(settings)
+    if len(missing) < len(output.enabled):
+        yield f"{output.name}: no channel. `{missing[0]}` has no value."
+    yield from (f"{output.name}: {each}" for each in _misspelt(settings, output))
+
+
+def _misspelt(settings: Settings, output: Output) -> Iterator[str]:
+    names = sorted(path.removeprefix(f"{output.name}.") for path in output.paths())
+    for name in settings.names_below(output.name):
+        if name not in names:
+            hint = did_you_mean(name, names)
+            yield f"{name}: falcosidekick has no such setting{'; ' if hint else ''}{hint}"
 
 
 def _general(settings: Settings) -> Iterator[str]:
@@ -142,16 +169,18 @@ def _general(settings: Settings) -> Iterator[str]:
         yield "outputfieldformat: use `message` of routes"
     if settings.get("bracketreplacer"):
         yield "bracketreplacer: names of fields are sent as Falco writes them"
-    for name in settings.mapping("customfields"):
-        if not _LABEL.fullmatch(name):
-            yield f"customfields: {name!r} is no name of a label (letters, digits, _ and -); it is left out"
-    if settings.is_set("tlsserver.deploy", default=False) is False:
-        yield "listener: alerts are taken from private addresses only; add others to `allow` in falco-bridge.yaml"
+    yield from label_notes(settings)
+    yield from listener_notes(settings)
+    for name in ("existingsecret", "extraenv"):
+        if settings.get(name):
+            yield f"{name}: the settings in it are not read; {_RUNNING}"
 
 
-def _unknown(settings: Settings) -> list[str]:
-    known = {output.name.split(".", 1)[0] for output in OUTPUTS}
-    return [group for group in settings.groups() if group not in known]
+def _unknown(settings: Settings) -> Iterator[str]:
+    outputs = [output.name for output in OUTPUTS]
+    for name in settings.unknown(outputs):
+        hint = did_you_mean(name, outputs) or "look for it in docs/channels.md"
+        yield f"{name}: this is no output that is known; {hint}"
 
 
 def _formatted(routes: str) -> str:
@@ -160,39 +189,16 @@ def _formatted(routes: str) -> str:
     return text
 
 
-def _config(settings: Settings, channels: dict[str, object]) -> str:
-    parts = ["# Written by `falco-bridge import falcosidekick`. Secrets are environment variables.", _source(settings)]
+def _config(settings: Settings, channels: dict[str, object], labels: dict[str, str]) -> str:
+    parts = [
+        "# Written by `falco-bridge import falcosidekick`. Secrets are environment variables.",
+        listener_of(settings),
+    ]
     parts.append(_yaml({"channels": channels}))
-    labels = {
-        name: f"${{{value[1:]}}}" if value.startswith("%") else value
-        for name, value in settings.mapping("customfields").items()
-        if _LABEL.fullmatch(name)
-    }
     if labels:
         parts.append(_yaml({"labels": labels}))
     parts += [f"routes: {ROUTE_FILE}\n", "journal: journal.db\n"]
     return "\n".join(parts)
-
-
-def _source(settings: Settings) -> str:
-    host, port = settings.get("listenaddress") or "0.0.0.0", settings.get("listenport", "2801")  # noqa: S104
-    lines = ["sources:", f"  - http: {_host(host)}:{port}", f"    allow: {_PRIVATE}"]
-    if settings.is_set("tlsserver.deploy", default=False):
-        lines += ["    tls:"]
-        for key, name in (("cert", "certfile"), ("key", "keyfile")):
-            default = f"/etc/certs/server/server.{'crt' if key == 'cert' else 'key'}"
-            lines.append(f"      {key}: {_scalar(settings.get(f'tlsserver.{name}', default))}")
-        if settings.is_set("tlsserver.mutualtls", default=False):
-            lines.append(f"      ca: {_scalar(settings.get('tlsserver.cacertfile', '/etc/certs/server/ca.crt'))}")
-    return "\n".join(lines) + "\n"
-
-
-def _host(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _scalar(text: str) -> str:
-    return yaml.safe_dump(text, width=10_000).removesuffix("...\n").strip()
 
 
 def _yaml(document: dict[str, object]) -> str:
