@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import shlex
 import sys
@@ -53,8 +54,7 @@ def run(args: argparse.Namespace) -> int:
     from bridge.migration.falcosidekick.translate import KNOWN, ROUTE_FILE, translate
 
     try:
-        text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text(encoding="utf-8")
-        translation = translate(read_settings(text, KNOWN))
+        translation = translate(read_settings(_text_of(args.file), KNOWN))
     except (OSError, UnicodeDecodeError) as error:
         return _refuse(f"{args.file}: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}")
     except UnreadableConfigError as error:
@@ -63,11 +63,9 @@ def run(args: argparse.Namespace) -> int:
         _print_differences(translation)
         return _refuse(f"{args.file}: it enables no output that becomes a channel, so nothing was written")
     files = {_CONFIG: translation.config, ROUTE_FILE: translation.routes}
-    existing = [
-        path for path in (*(args.output / name for name in files), args.env_file) if path is not None and path.exists()
-    ]
-    if existing and not args.force:
-        return _refuse(f"{existing[0]} exists; choose another file, or overwrite it with --force")
+    paths = [*(args.output / name for name in files), *([] if args.env_file is None else [args.env_file])]
+    if problem := _cannot_write(paths, force=args.force):
+        return _refuse(problem)
     try:
         args.output.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
@@ -75,17 +73,46 @@ def run(args: argparse.Namespace) -> int:
         if args.env_file is not None:
             _write_variables(args.env_file, translation)
     except OSError as error:
-        return _refuse(f"{args.output}: {error.strerror}")
+        return _refuse(f"{error.filename or args.output}: {error.strerror}")
     _print_report(translation, [args.output / name for name in files])
     return _check(args.output / _CONFIG, translation)
 
 
+def _text_of(file: str) -> str:
+    """Raises OSError and UnicodeDecodeError."""
+    from bridge.common.files.text_file import read_bounded_text
+
+    if file != "-":
+        return read_bounded_text(Path(file), "utf-8-sig")
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "standard input is closed")
+    return sys.stdin.buffer.read().decode("utf-8-sig")
+
+
+def _cannot_write(paths: list[Path], *, force: bool) -> str:
+    """What is in the way of the files; empty if nothing is."""
+    if len({each.resolve() for each in paths}) < len(paths):
+        return f"--env-file {paths[-1]} is a file of the config; choose another file"
+    for path in paths:
+        if path.exists() and not path.is_file():
+            return f"{path} is not a file; choose another name"
+        if path.exists() and not force:
+            return f"{path} exists; choose another file, or overwrite it with --force"
+    return ""
+
+
 def _write_variables(path: Path, translation: Translation) -> None:
-    """One ``NAME='value'`` a line, as systemd's EnvironmentFile and shells read it. Raises OSError."""
+    """One ``NAME='value'`` a line, as systemd's EnvironmentFile and shells read it. Raises OSError.
+
+    A variable whose value is not in the imported file is a comment.
+    """
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.writelines(f"{each.name}={shlex.quote(each.value)}\n" for each in translation.variables)
+        file.writelines(
+            f"{each.name}={shlex.quote(each.value)}\n" if each.value else f"# {each.name}=  {each.meaning}\n"
+            for each in translation.variables
+        )
 
 
 def _refuse(problem: str) -> int:
@@ -115,7 +142,7 @@ def _check(config: Path, translation: Translation) -> int:
     """Check the files as ``falco-bridge check`` does, with the values of the variables."""
     from bridge.cli.verbs.check import run as check
 
-    os.environ.update({each.name: each.value for each in translation.variables})
+    os.environ.update({each.name: each.value for each in translation.variables if each.value})
     print("\nfalco-bridge check says:")
     arguments = argparse.Namespace(
         config=config, files=[], rules=[], fields=[], format="text", fix=False, strict=False, no_secrets=False
