@@ -21,6 +21,7 @@ from bridge.routing.memory.clauses.absent import LastSeen
 from bridge.routing.memory.clauses.new import LOOKING_BACK, STARTED, Sighting
 from bridge.routing.memory.clauses.passage import Passage
 from bridge.routing.memory.clauses.stage import LATENESS_NS
+from bridge.routing.memory.clauses.stages import held_before_ns
 from bridge.routing.memory.engine import Engine, event_time
 from bridge.routing.memory.pipeline import Pipeline
 from bridge.routing.state import State, Table
@@ -193,8 +194,8 @@ def _apply(
             if row is None or row.last_ns < event_ns:
                 table.put(key, Sighting(event_ns))
         elif row is None or row.passage.event_ns < event_ns:
-            due_ns = event_ns + each.clause.window_ns + LATENESS_NS
-            table.put(key, LastSeen(content), max(due_ns, now_ns + 1))
+            late_ns = held_before_ns(each.pipeline.route, each.clause) + LATENESS_NS
+            table.put(key, LastSeen(content), max(event_ns + each.clause.window_ns + late_ns, now_ns + 1))
 
 
 def _finish(each: ClauseLookBack, table: Table) -> None:

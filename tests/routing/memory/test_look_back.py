@@ -7,7 +7,7 @@ from bridge.matching import Matcher
 from bridge.routing import Reason
 from bridge.routing.memory.look_back import LookBack, pending
 from bridge.routing.router import Router
-from bridge.routing.state import State
+from bridge.routing.state import State, Timer
 from tests.routing.memory.harness import MINUTE, SECOND, START
 from tests.support.builders import alert, program_of
 
@@ -106,3 +106,17 @@ def test_an_alert_that_cannot_be_read_concerns_no_other() -> None:
     assert found.apply(state, START, 100)
     reasons = [reason(router, state, event(START + n, name)) for n, name in enumerate(("x", "bad", "y"))]
     assert reasons == [Reason.NOT_NEW, Reason.SENT, Reason.NOT_NEW]
+
+
+def test_a_key_is_not_silent_while_a_clause_holds_its_latest_alert() -> None:
+    """The alert was received in time, and reaches ``absent`` after its wait."""
+    held = ABSENT.replace("absent 5m", "unless rule = planned within 10m by hostname wait 1m absent 5m")
+    router, state = started(held)
+    found = begun(router, state)
+    found.collect(state, [(event(START - 4 * MINUTE), START)])
+    assert found.apply(state, START, 100)
+    assert reason(router, state, event(START + 10 * SECOND)) is Reason.WAITING
+    reported = []
+    while (due_ns := state.next_due()) is not None:
+        reported += [due_ns - START for _ in router.step(state, Timer(), due_ns).notifications]
+    assert reported == [(10 + 300 + 60 + 30 + 30) * SECOND]

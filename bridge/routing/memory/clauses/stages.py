@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import takewhile
 
 from bridge.alert import Alert
 from bridge.language.program.clauses import Absent, After, Clause, Group, New, Pair, Then, Throttle, Unless, With
@@ -55,12 +56,19 @@ class PlacedStage:
 def placed_stages(route: Route, labels: Mapping[str, str], secret: bytes) -> list[PlacedStage]:
     """The clauses of a route in the order in which an alert passes them."""
     placed: list[PlacedStage] = []
-    held_ns = 0
-    for clause in sorted(route.clauses, key=lambda clause: _ORDER.index(type(clause))):
+    for clause in _in_order(route):
         identity, key = f"{route.name}\n{clause.text}", own_key(clause, labels, secret, route)
-        placed.append(PlacedStage(clause, _stage(clause, held_ns), identity, key))
-        held_ns += _longest_hold_ns(clause)
+        placed.append(PlacedStage(clause, _stage(clause, held_before_ns(route, clause)), identity, key))
     return placed
+
+
+def held_before_ns(route: Route, clause: Clause) -> int:
+    """How long the clauses before this one may hold an alert."""
+    return sum(_longest_hold_ns(each) for each in takewhile(lambda each: each is not clause, _in_order(route)))
+
+
+def _in_order(route: Route) -> list[Clause]:
+    return sorted(route.clauses, key=lambda clause: _ORDER.index(type(clause)))
 
 
 def _longest_hold_ns(clause: Clause) -> int:
