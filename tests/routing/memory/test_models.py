@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.language.program.clauses import After, Group, New, Pair, SequenceStep, Then, Throttle, Unless
@@ -152,6 +152,40 @@ def test_a_sequence_is_its_definition(history: list[tuple[int, int, str, str, bo
     counts = sum(each.count for _, each in bench.sent if each.kind.value != "resolved")
     assert counts == len(completed)
     assert named <= completed.keys()
+
+
+in_disorder = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(0, 3), st.just("p"), st.sampled_from("abc"), st.just(False)), max_size=12
+)
+"""As ``moments``; many occur at the same time, and are received in another order."""
+
+
+TWO_AT_ONE_TIME = [(0, 0, "p", "b", False), (0, 0, "p", "c", True), (0, 1, "p", "a", False)]
+
+
+@given(history=in_disorder, negated=st.booleans())
+@example(history=TWO_AT_ONE_TIME, negated=False)
+@example(history=TWO_AT_ONE_TIME, negated=True)
+@example(history=[TWO_AT_ONE_TIME[1], TWO_AT_ONE_TIME[0], TWO_AT_ONE_TIME[2]], negated=False)
+def test_a_sequence_of_three_steps_is_its_definition(
+    history: list[tuple[int, int, str, str, bool]], *, negated: bool
+) -> None:
+    """The first ``b`` that is later than the ``a``, then the first ``c`` that is later than this ``b``."""
+    steps = (
+        SequenceStep(condition("rule = b"), WINDOW * SECOND, PAIR),
+        SequenceStep(condition("rule = c"), WINDOW * SECOND, PAIR, negated),
+    )
+    bench = Bench(Then("", steps), when="rule = a")
+    play(bench, history)
+    alerts = [(occurred, number, rule) for number, (_, occurred, _, rule) in enumerate(Past(history).alerts, 1)]
+
+    def follower(before: tuple[int, int, str], rule: str) -> tuple[int, int, str] | None:
+        inside = (each for each in alerts if before[:2] < each[:2] and each[0] < before[0] + WINDOW)
+        return min((each for each in inside if each[2] == rule), key=lambda each: each[1], default=None)
+
+    seconds = [second for each in alerts if each[2] == "a" and (second := follower(each, "b")) is not None]
+    expected = [each for each in seconds if (follower(each, "c") is None) is negated]
+    assert sum(each.count for _, each in bench.sent if each.kind.value != "resolved") == len(expected)
 
 
 @given(moments, st.sampled_from((None, 4)))

@@ -47,10 +47,14 @@ class Waiting(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     """Alerts that met the step's condition: event time, id, values. Their first step may arrive late."""
     early_until_ns: tuple[int, ...] = ()
     """Until when each of them is remembered, in processing time. Empty in a row of an older journal."""
+    early_arrived: tuple[int, ...] = ()
+    """What orders them by arrival, over all steps. Empty in a row of an older journal."""
 
 
-_Early = tuple[tuple[int, str, dict[str, str]], int]
-"""An alert that met a step's condition, and until when it is remembered."""
+_Early = tuple[tuple[int, str, dict[str, str]], int, int]
+"""An alert that met a step's condition, until when it is remembered, and its arrival."""
+_NOW = 1 << 63
+"""The arrival of the alert that is being decided about: later than all that were remembered."""
 
 
 class SequenceStage:
@@ -61,6 +65,7 @@ class SequenceStage:
         self._steps = clause.steps
         self._early_ns = held_ns + LATENESS_NS
         self._most_early = _MAX_EARLY_HELD if held_ns else _MAX_EARLY
+        self._arrived = 0
 
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """Begin an attempt. ``key`` holds the keys of all steps, one after the other."""
@@ -78,7 +83,8 @@ class SequenceStage:
         row: Waiting = table.get(place) or Waiting()
         step = self._steps[number]
         met = [each for each in row.attempts if _completes(each, seen.event_ns, seen.alert_id, step.window_ns)]
-        early = [*self._early(row), ((seen.event_ns, seen.alert_id, seen.values), seen.event_ns + self._early_ns)]
+        until_ns = seen.event_ns + self._early_ns
+        early = [*self._early(row), ((seen.event_ns, seen.alert_id, seen.values), until_ns, self._arrival(now_ns))]
         self._store(table, place, [each for each in row.attempts if each not in met], early, number, now_ns)
         if step.negated:
             return StageResult(reason=Reason.SEQUENCE_EXPIRED if met else None)
@@ -112,27 +118,38 @@ class SequenceStage:
             return StageResult((passage,), Reason.STATE_EVICTED)
         return release(table, passage, self._steps[key[0]].window_ns, now_ns)
 
-    def _advance(self, table: Table, attempt: OpenSequence, number: int, now_ns: int) -> tuple[Passage, ...]:
-        """Let an attempt wait for the step with this number, or go on if the step's alert is there already."""
+    def _advance(
+        self, table: Table, attempt: OpenSequence, number: int, now_ns: int, arrived: int = _NOW
+    ) -> tuple[Passage, ...]:
+        """Let an attempt wait for the step with this number, or go on if the step's alert is there already.
+
+        ``arrived`` is the arrival of the step before. Of two alerts at the same time, the later arrival is later.
+        """
         if number == len(self._steps):
             return (attempt.passage,)
         step = self._steps[number]
         place = bytes((number,)) + attempt.keys[number]
         row: Waiting = table.get(place) or Waiting()
         early = self._early(row)
-        for (event_ns, alert_id, values), until_ns in early:
-            if event_ns > attempt.last_ns and _completes(attempt, event_ns, alert_id, step.window_ns):
+        for (event_ns, alert_id, values), until_ns, arrival in early:
+            is_later = (event_ns, arrival) > (attempt.last_ns, arrived)
+            if is_later and _completes(attempt, event_ns, alert_id, step.window_ns):
                 if step.negated:
                     return ()
                 due_ns = self._due(until_ns - self._early_ns, number + 1)
                 stepped = _stepped(attempt, number, Seen(alert_id, event_ns, values), due_ns)
-                return self._advance(table, stepped, number + 1, now_ns)
+                return self._advance(table, stepped, number + 1, now_ns, arrival)
         self._store(table, place, [*row.attempts, attempt][-MAX_OPEN:], early, number, now_ns)
         return ()
 
     def _early(self, row: Waiting) -> list[_Early]:
         until_ns = row.early_until_ns or tuple(each[0] + self._early_ns for each in row.early)
-        return list(zip(row.early, until_ns, strict=True))
+        return list(zip(row.early, until_ns, row.early_arrived or (0,) * len(row.early), strict=True))
+
+    def _arrival(self, now_ns: int) -> int:
+        """A number that orders arrivals, also those of one moment."""
+        self._arrived = max(now_ns, self._arrived + 1)
+        return self._arrived
 
     def _due(self, at_ns: int, number: int) -> int:
         """Until when an attempt waits whose last step was then; 0 if there is no step with this number."""
@@ -149,7 +166,8 @@ class SequenceStage:
             return
         early = early[-self._most_early :]
         deadlines = [self._deadline(each, number) for each in attempts] + [each[1] for each in early]
-        row = Waiting(tuple(attempts), tuple([each[0] for each in early]), tuple([each[1] for each in early]))
+        alerts, until_ns, arrived = zip(*early, strict=True) if early else ((), (), ())
+        row = Waiting(tuple(attempts), alerts, until_ns, arrived)
         table.put(place, row, max(min(deadlines), now_ns + 1))
 
 
