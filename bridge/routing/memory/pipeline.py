@@ -322,7 +322,10 @@ def _not_silenced(passages: tuple[Passage, ...], silenced: SilencedBy) -> tuple[
 
 
 def _loud(passages: tuple[Passage, ...], silenced: SilencedBy) -> Iterator[Passage]:
-    """The passages that are not silenced, and the ends of incidents. Silenced alerts are left out of a digest."""
+    """The passages that are not silenced, and the ends of incidents.
+
+    Silenced alerts are left out of a digest. Those that it does not name cannot be asked, and are still reported.
+    """
     for passage in passages:
         if passage.kind is NotificationKind.RESOLVED:
             yield passage
@@ -332,9 +335,9 @@ def _loud(passages: tuple[Passage, ...], silenced: SilencedBy) -> Iterator[Passa
                 yield passage
             continue
         loud = tuple(each for each in passage.alerts if silenced(each) is None)
-        if loud:
-            count = passage.count - (len(passage.alerts) - len(loud))
+        if loud or passage.unnamed:
+            count = passage.count - (len(passage.alerts) - len(loud)) if loud else passage.unnamed
             about, values = passage.alert_id, passage.values
-            if about not in loud:
-                about, values = loud[0], NO_VALUES  # the values belong to the one that is left out
+            if about not in loud:  # the values belong to the one that is left out
+                about, values = loud[0] if loud else about, NO_VALUES
             yield structs.replace(passage, alerts=loud, count=count, alert_id=about, values=values)

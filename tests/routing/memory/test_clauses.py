@@ -164,6 +164,20 @@ def test_group_sends_a_digest_after_the_wait_and_then_every_interval() -> None:
     assert bench.lines()[2:] == ["730s single x1 #6"]
 
 
+def test_what_is_alone_in_its_group_stays_what_it_is() -> None:
+    """A sequence names its steps, and a key that fell silent is silent."""
+    step = SequenceStep(condition("rule = b"), MINUTE, PAIR)
+    for clause, line in (
+        (Then("", (step,)), "32s single x1 #1 names 1,2"),
+        (Absent("", MINUTE, POD), "120s absent x1 #1"),
+    ):
+        bench = Bench(clause, Group("g", POD))
+        bench.event(0)
+        bench.event(2, "b")
+        bench.pass_until(200)
+        assert bench.lines() == [line]
+
+
 def test_a_digest_names_the_worst() -> None:
     """At most as many as the limit, and it is about the worst of them."""
     bench = Bench(Group("", POD, limit=2))

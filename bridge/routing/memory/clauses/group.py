@@ -27,6 +27,8 @@ class OpenGroup(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False
     latest: Passage | None = None
     """The latest of them, with the values of the worst: the digest is about that one."""
     suppressed: int = 0
+    unnamed: int = 0
+    """How many came that are not among the worst."""
 
 
 class GroupStage:
@@ -47,7 +49,9 @@ class GroupStage:
             passage = msgspec.structs.replace(passage, values=row.latest.values)
         count = row.count + passage.count
         first_ns = passage.first_ns if row.count == 0 else min(row.first_ns, passage.first_ns)
-        table.put(key, OpenGroup(count, first_ns, max(row.last_ns, passage.last_ns), worst, passage), due_ns)
+        unnamed = row.unnamed + (len(row.worst) == self._limit)
+        last_ns = max(row.last_ns, passage.last_ns)
+        table.put(key, OpenGroup(count, first_ns, last_ns, worst, passage, unnamed=unnamed), due_ns)
         return StageResult(reason=Reason.GROUPED, detail=f"{count} gathered, digest at {moment(due_ns, now_ns)}")
 
     def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
@@ -65,18 +69,23 @@ class GroupStage:
 
 
 def _digest(row: OpenGroup) -> Passage:
-    """The digest's passage. It shows its worst alert and continues under the keys of its latest one."""
+    """The digest's passage. It shows its worst alert and continues under the keys of its latest one.
+
+    What came alone continues as it came: it may be the end of a sequence, or a key that fell silent.
+    """
     assert row.latest is not None
+    if len(row.worst) == 1 and not row.unnamed:
+        return row.latest
     severity, event_ns, alert_id = row.worst[0]
-    kind = NotificationKind.DIGEST if row.count > 1 else NotificationKind.SINGLE
     return msgspec.structs.replace(
         row.latest,
         alert_id=alert_id,
         event_ns=event_ns,
         severity=severity,
-        kind=kind,
+        kind=NotificationKind.DIGEST,
         count=row.count,
         first_ns=row.first_ns,
         last_ns=row.last_ns,
-        alerts=tuple(each[2] for each in sorted(row.worst, key=lambda each: each[1])) if row.count > 1 else (),
+        alerts=tuple(each[2] for each in sorted(row.worst, key=lambda each: each[1])),
+        unnamed=row.unnamed,
     )

@@ -40,6 +40,8 @@ class Passage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The ids of all alerts that it names, if there are several: members of a digest, steps, joins."""
     ladder: tuple[tuple[int, str], ...] = ()
     """Escalations to channels that a table named: after how long, and to which channel."""
+    unnamed: int = 0
+    """How many members of a digest are not in ``alerts``."""
 
 
 NO_VALUES: dict[str, str] = {}
