@@ -53,6 +53,10 @@ class NotificationContext(msgspec.Struct, frozen=True, omit_defaults=True, gc=Fa
     """The id of its incident."""
     key: str = ""
     """The incident's key as people read it: ``payments/api-0``."""
+    own_severities: bool = False
+    """Whether each alert of a digest has the severity of its own priority: the route has none."""
+    silent: bool = False
+    """Whether what it is about, or each alert of a digest, is the last one of a key that fell silent."""
 
     @property
     def held_back(self) -> int:

@@ -215,7 +215,7 @@ test "worst two of three" {
   event { rule = a k8s.pod.name = api user.name = u3 priority = error }
   after 30s
   expect "it's noise" to pager count 1 message contains "[CRITICAL] a — u2 in api"
-  expect "it's noise" to pager message contains "[CRITICAL] a — u3 in api"
+  expect "it's noise" to pager message contains "[ERROR] a — u3 in api"
   expect "it's noise" to pager message contains
     "… and 1 more: falco-bridge history --route 'it'\\"'\\"'s noise' --since 2026-01-05T11:59:00Z --limit 0"
 }
@@ -223,7 +223,7 @@ test "worst two of three" {
     assert results(text) == {"worst two of three": ()}
     one = text.replace("limit 2", "limit 1").replace("1 more", "2 more")
     (message,) = results(one)["worst two of three"]
-    assert message.startswith('no message contains "[CRITICAL] a — u3 in api"')
+    assert message.startswith('no message contains "[ERROR] a — u3 in api"')
 
 
 def test_the_reason_of_a_clause_with_memory_is_given() -> None:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from operator import attrgetter
 
 import msgspec
 
-from bridge.alert import MISSING, Priority
+from bridge.alert import MISSING, Alert
+from bridge.channels.message.digest import digest_of, message_key
 from bridge.channels.message.field_order import ordered
 from bridge.channels.message.fit import rest_line
 from bridge.channels.message.message import AlertCounts, Fact, Message, MessageLink
-from bridge.channels.message.remembered import with_context
+from bridge.channels.message.remembered import clock, silent_headline, with_context
 from bridge.channels.message.second_line import (
     PART,
-    SEPARATOR,
     WHO_FIELDS,
     action_field,
     action_of,
@@ -32,15 +30,13 @@ from bridge.common.text import isolated, one_line, shortened, visible
 from bridge.delivery.delivery import Delivery
 from bridge.language.program.link import MAX_NAME
 from bridge.language.program.template import Lookup, fill, parse_template
-from bridge.routing import NotificationContext
+from bridge.routing import NotificationContext, NotificationKind
 
 _HEADLINE = 200
 _NAME = 100
 _VALUE = 2000
 _TEXT = 8000
 _MAX_FIELDS = 100
-_MAX_LISTED = 3
-"""Headlines and places that the first two lines of a digest list."""
 _EARLIER_NS = 60 * SECOND_NS
 """The clock of a node may be this much ahead, and the history searches the time of receipt."""
 _UP_TO_MINUTES = len("2026-01-05T12:00")
@@ -59,6 +55,8 @@ def compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
         return _compose(delivery, labels)
     if len(delivery.others) > 1 or 0 < len(delivery.others) < context.count:
         return _compose_group(delivery, context, labels)
+    if context.kind is NotificationKind.DIGEST and not context.alerts:
+        return _compose_unnamed(delivery, context, labels)
     titled = delivery.notification.title is not None
     message = with_context(_compose(delivery, labels), context, WHO_FIELDS, delivery.created_ns, titled=titled)
     return replace(message, incident=_incident(delivery, context))
@@ -66,20 +64,62 @@ def compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
 
 def _compose_group(delivery: Delivery, context: NotificationContext, labels: Mapping[str, str]) -> Message:
     """The digest of a group: the alerts that it names, and how many there were in all."""
-    plain = msgspec.structs.replace(delivery.notification, context=None)
-    named = [replace(delivery, alert=alert, notification=plain, others=()) for alert in delivery.others]
-    digest = compose_digest(named, labels)
-    digest = replace(
-        digest, unnamed=max(context.count - len(named), 0), listing=_listing(delivery.notification.routes, context)
-    )
+    notification = delivery.notification
+    digest = compose_digest([_member(delivery, alert, context) for alert in delivery.others], labels)
+    named = len(digest.alerts)
+    digest = replace(digest, unnamed=max(context.count - named, 0), listing=_listing(notification.routes, context))
+    known = context.own_severities and named == len(context.alerts)  # else a worse one is not stored any more
+    what = "alerts"
+    if context.silent and notification.title is None:
+        what = "silent keys, the last of each"
+        digest = replace(digest, alerts=tuple(_as_silent(each, delivery.created_ns) for each in digest.alerts))
     return replace(
         digest,
         kind=context.kind,
-        severity=delivery.notification.severity,
-        headline=shortened(f"{context.count} alerts: {digest.headline.partition(': ')[2]}", _HEADLINE),
+        severity=digest.severity if known else notification.severity,
+        headline=shortened(f"{context.count} {what}: {digest.headline.partition(': ')[2]}", _HEADLINE),
         incident=_incident(delivery, context),
         counts=AlertCounts(context.count, context.suppressed, context.first_ns, context.last_ns),
         text=rest_line(digest, 0, _TEXT),
+    )
+
+
+def _member(delivery: Delivery, alert: Alert, context: NotificationContext) -> Delivery:
+    """An alert of a digest, with its own severity."""
+    severity = alert.priority if context.own_severities else delivery.notification.severity
+    plain = msgspec.structs.replace(delivery.notification, context=None, severity=severity)
+    return replace(delivery, alert=alert, notification=plain, others=())
+
+
+def _as_silent(message: Message, created_ns: int) -> Message:
+    headline = silent_headline(message.headline, message.time_ns, created_ns)
+    return replace(message, headline=shortened(headline, _HEADLINE))
+
+
+def _compose_unnamed(delivery: Delivery, context: NotificationContext, labels: Mapping[str, str]) -> Message:
+    """The digest of a group whose worst alerts are silenced: of the others only number, time and key are known."""
+    notification = msgspec.structs.replace(delivery.notification, context=None, title=None, message=None, links=())
+    about = _compose(replace(delivery, notification=notification), labels)
+    since = clock(context.first_ns, delivery.created_ns)
+    key = isolated(one_line(context.key.strip(), PART))
+    listing = _listing(notification.routes, context)
+    return replace(
+        about,
+        kind=context.kind,
+        headline=f"{context.count} alerts since {since}; the worst of the group are silenced",
+        who="",
+        action="",
+        where=joined(cluster_of(labels), key) or f"route {about.route}",
+        text=f"All of them, with the silenced ones: {listing}",
+        rule="",
+        hostname="",
+        source="",
+        tags=(),
+        fields=(),
+        rows=(),
+        fields_left_out=0,
+        incident=_incident(delivery, context),
+        counts=AlertCounts(context.count, context.suppressed, context.first_ns, context.last_ns),
     )
 
 
@@ -97,7 +137,7 @@ def incident_of(delivery: Delivery) -> str:
 
 def _incident(delivery: Delivery, context: NotificationContext) -> str:
     """The key of the incident for services that know incidents."""
-    return _key(delivery.notification.routes[0], context.incident or delivery.alert.id)
+    return message_key(delivery.notification.routes[0], context.incident or delivery.alert.id)
 
 
 def _compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
@@ -120,7 +160,7 @@ def _compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
         labels=tuple(_fact(f"label.{name}", value) for name, value in sorted(labels.items())),
         routes=notification.routes,
         id=alert.id,
-        incident=_key(notification.routes[0], alert.id),
+        incident=message_key(notification.routes[0], alert.id),
         counts=AlertCounts(first_ns=alert.time_ns, last_ns=alert.time_ns),
         fields_left_out=0 if notification.fields else max(len(fields) - _MAX_FIELDS, 0),
         rows=chosen_rows(delivery, labels),
@@ -175,39 +215,8 @@ def summary_of(delivery: Delivery, labels: Mapping[str, str]) -> tuple[str, str,
 
 
 def compose_digest(deliveries: Sequence[Delivery], labels: Mapping[str, str]) -> Message:
-    """One message for several deliveries: number, severity, headlines, people, places; a line for each, worst first."""
-    alerts = sorted((compose(each, labels) for each in deliveries), key=lambda each: (each.severity, each.time_ns))
-    worst = alerts[0]
-    times = [each.time_ns for each in alerts]
-    cluster = cluster_of(labels)
-    local = [replace(each, where=each.where.removeprefix(cluster).removeprefix(SEPARATOR)) for each in alerts]
-    return Message(
-        headline=shortened(f"{len(alerts)} alerts: {_most_important(alerts, _headline)}", _HEADLINE),
-        severity=worst.severity,
-        where=joined(cluster, shortened(_most_important(local, _place), PART * 2)),
-        who=shortened(_most_important(alerts, _who), PART),
-        action="",
-        text="",
-        rule=_most_important(alerts, _rule),
-        priority=min(each.priority for each in alerts),
-        source=worst.source,
-        hostname=worst.hostname,
-        tags=(),
-        time_ns=max(times),
-        fields=(),
-        labels=worst.labels,
-        routes=tuple(dict.fromkeys(route for each in alerts for route in each.routes)),
-        id=worst.id,
-        incident=_key(*sorted(each.incident for each in alerts)),
-        counts=AlertCounts(
-            sum(each.counts.count for each in alerts),
-            sum(each.counts.suppressed for each in alerts),
-            min(times),
-            max(times),
-        ),
-        links=tuple(link for link in worst.links if all(link in each.links for each in alerts)),
-        alerts=tuple(alerts),
-    )
+    """One message for several deliveries."""
+    return digest_of([compose(each, labels) for each in deliveries], labels)
 
 
 def message_of(deliveries: Sequence[Delivery], labels: Mapping[str, str]) -> Message:
@@ -247,26 +256,6 @@ def lookup_of(delivery: Delivery, labels: Mapping[str, str]) -> Lookup:
     return value
 
 
-_headline, _place, _rule, _who = attrgetter("headline"), attrgetter("where"), attrgetter("rule"), attrgetter("who")
-
-
-def _most_important(alerts: Sequence[Message], part: Callable[[Message], str]) -> str:
-    """A few values, those of the worst alerts first, then the most frequent: ``Reverse shell, Sudo x12 and 3 more``."""
-    counted: dict[str, int] = {}
-    worst: dict[str, Priority] = {}
-    for alert in alerts:
-        if value := part(alert):
-            counted[value] = counted.get(value, 0) + 1
-            worst[value] = min(worst.get(value, alert.severity), alert.severity)
-    ordered = sorted(counted.items(), key=lambda item: (worst[item[0]], -item[1]))
-    if len(ordered) == 1:
-        return shortened(ordered[0][0], _NAME)
-    listed = [(isolated(shortened(value, _NAME)), count) for value, count in ordered[:_MAX_LISTED]]
-    texts = [value + (f" x{count}" if count > 1 else "") for value, count in listed]
-    more = len(ordered) - len(texts)
-    return ", ".join(texts) + (f" and {more} more" if more else "")
-
-
 def _fact(name: str, value: str) -> Fact:
     """A row. A blank name or value is shown in quotes: services refuse a message with an empty one."""
     return Fact(one_line(_quoted_if_blank(name), _NAME), one_line(_quoted_if_blank(value), _VALUE))
@@ -279,8 +268,3 @@ def _quoted_if_blank(text: str) -> str:
 def _block(text: str) -> str:
     """Visible, bounded text that may have several lines. Cut first, so that a megabyte costs nothing."""
     return shortened(visible(shortened(text, _TEXT), keep="\n"), _TEXT)
-
-
-def _key(*parts: str) -> str:
-    """A key of 32 hexadecimal digits for parts of any length and content."""
-    return hashlib.blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=16).hexdigest()

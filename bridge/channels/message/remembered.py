@@ -45,21 +45,31 @@ def with_context(
 
 
 def _headline(message: Message, context: NotificationContext, created_ns: int, *, titled: bool) -> str:
+    if context.silent and not titled:
+        if context.kind is NotificationKind.SUMMARY:
+            return f"{context.count} more silent keys, the last: {message.headline}"
+        if context.kind is not NotificationKind.ABSENT:
+            message = replace(message, headline=silent_headline(message.headline, context.last_ns, created_ns))
     match context.kind:
         case NotificationKind.SUMMARY:
-            return f"{context.count} more since {_clock(context.first_ns, created_ns)}, the last: {message.headline}"
+            return f"{context.count} more since {clock(context.first_ns, created_ns)}, the last: {message.headline}"
         case NotificationKind.ESCALATION:
             return f"Not acknowledged for {_waited(context)}: {message.headline}"
         case NotificationKind.ABSENT if not titled:
-            return f"Silent since {_clock(context.last_ns, created_ns)}, the last: {message.headline}"
+            return silent_headline(message.headline, context.last_ns, created_ns)
         case NotificationKind.ACKNOWLEDGED:
             return f"Acknowledged: {message.headline}"
         case NotificationKind.RESOLVED:
             return f"Resolved: {message.headline}"
         case NotificationKind.SINGLE | NotificationKind.DIGEST if context.count > 1:
-            return f"{message.headline} ({context.count} alerts since {_clock(context.first_ns, created_ns)})"
+            return f"{message.headline} ({context.count} alerts since {clock(context.first_ns, created_ns)})"
         case _:
             return message.headline
+
+
+def silent_headline(headline: str, last_ns: int, created_ns: int) -> str:
+    """The headline of a key that fell silent, whose last alert has this one."""
+    return f"Silent since {clock(last_ns, created_ns)}, the last: {headline}"
 
 
 def _text(message: Message, context: NotificationContext) -> str:
@@ -92,7 +102,7 @@ def _joined_person(values: dict[str, str], who_fields: tuple[str, ...]) -> str:
     return ""
 
 
-def _clock(time_ns: int, now_ns: int) -> str:
+def clock(time_ns: int, now_ns: int) -> str:
     """``12:04 UTC``; with its date if that was a day ago or more."""
     text = iso_text(time_ns)
     return f"{f'{text[:10]} ' if now_ns - time_ns >= _DAY_NS else ''}{text[11:16]} UTC"

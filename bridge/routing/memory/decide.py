@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from bridge.alert import Alert, Priority
+from bridge.language.program.clauses import Absent
 from bridge.language.program.program import Program, Route
 from bridge.routing.decide import merge, unmatched
 from bridge.routing.decision import OTHERWISE, Decision, Fault, Routed
@@ -122,6 +123,7 @@ def notify(
         channels = passage.to or route.to
         channels = tuple([each for each in channels if incident_channels.takes(each, passage.kind)])
         severity = Priority(passage.severity)
+        context = _with_meaning(_context(emission), route)
         found += [
             Notification(
                 channel,
@@ -130,7 +132,7 @@ def notify(
                 route.title,
                 route.message,
                 passage.alert_id,
-                _context(emission),
+                context,
                 route.fields,
                 route.links,
             )
@@ -185,6 +187,17 @@ def _merged(program: Program, channel: str, emissions: list[Emission], priority:
     routes = program.routes
     context = next(filter(None, map(_context, emissions)), None)
     return merge(channel, [routes[each.route] for each in emissions], priority, context)
+
+
+def _with_meaning(context: NotificationContext | None, route: Route) -> NotificationContext | None:
+    """What the alerts of a digest, a summary or an incident's change mean in this route."""
+    if context is None or context.kind is _SINGLE:
+        return context
+    return msgspec.structs.replace(
+        context,
+        own_severities=context.kind is NotificationKind.DIGEST and route.severity is None,
+        silent=any(isinstance(each, Absent) for each in route.clauses),
+    )
 
 
 def _context(emission: Emission) -> NotificationContext | None:
