@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from bridge.alert import Alert
 from bridge.alert.alert import clock_text
@@ -61,20 +62,19 @@ def read_commands(paths: Sequence[str]) -> Iterator[Alert]:
 
 
 def command_record(alert: Alert) -> dict[str, object]:
-    """A command as JSON."""
+    """A command as JSON. A number that is missing or was redacted is None."""
     fields = alert.fields
-    code = fields.get("cmd.exit")
     return {
         "session": fields.get("cmd.session", ""),
         "time": iso_text(alert.time_ns),
         "text": fields.get("cmd.text", ""),
         "aborted": fields.get("cmd.aborted") == "true",
-        "hidden_keys": int(fields.get("cmd.hidden_keys", "0")),
+        "hidden_keys": _whole(fields.get("cmd.hidden_keys", "0")),
         "source": fields.get("cmd.source", ""),
-        "confidence": float(fields.get("cmd.confidence", "0")),
+        "confidence": confidence_of(alert),
         "ran": _items(fields.get("cmd.ran")),
         "wrote": _items(fields.get("cmd.wrote")),
-        "exit": None if code is None else int(code),
+        "exit": _whole(fields.get("cmd.exit")),
         "node": alert.hostname,
         "namespace": fields.get("k8s.ns.name"),
         "pod": fields.get("k8s.pod.name"),
@@ -89,6 +89,19 @@ def command_record(alert: Alert) -> dict[str, object]:
 def clock(alert: Alert) -> str:
     """The time of day of a command, in UTC."""
     return clock_text("evt.time.s", alert.time_ns)
+
+
+def confidence_of(alert: Alert) -> float | None:
+    """The confidence of a command; None if it is missing or was redacted."""
+    try:
+        found = float(alert.fields.get("cmd.confidence", ""))
+    except ValueError:
+        return None
+    return found if isfinite(found) else None
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def _users(alert: Alert) -> set[str]:

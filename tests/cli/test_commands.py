@@ -104,6 +104,29 @@ def test_alerts_of_commands_are_shown_as_they_are(tmp_path: Path) -> None:
     assert {**again, "id": ""} == {**json.loads(shown), "id": ""}
 
 
+def test_numbers_that_were_redacted_or_forged_hide_no_command(tmp_path: Path) -> None:
+    """How long a password is may be redacted, and anybody who sends alerts may send one with this rule."""
+    shell = Typist()
+    shell.start()
+    shell.type("id")
+    (made,) = (falco_json(alert_of(each)) for each in commands_of(shell.alerts))
+    fields = {
+        "cmd.confidence": "high",
+        "cmd.hidden_keys": "***",
+        "cmd.exit": "***",
+        "cmd.session": "a\nb",
+        "cmd.text": "x",
+    }
+    path = tmp_path / "alerts.jsonl"
+    path.write_text(json.dumps(made | {"output_fields": fields}, default=_raw), encoding="utf-8")
+    record = json.loads(run("commands", "--json", "--from", path).stdout)
+    assert [record[name] for name in ("text", "confidence", "hidden_keys", "exit")] == ["x", None, None, None]
+    assert "x,false,,,,," in run("commands", "--csv", "--from", path).stdout
+    _, head, *commands = run("commands", "--from", path).stdout.splitlines()
+    assert head.endswith(r"session a\x0ab")
+    assert commands[0].endswith("  x  (may be incomplete)")
+
+
 def test_a_broken_gzip_file_is_reported(tmp_path: Path) -> None:
     """And a file that is not there."""
     (tmp_path / "cut.gz").write_bytes(BASH.read_bytes()[:5000])

@@ -12,7 +12,7 @@ from bridge.cli.printing.table import many, styled
 from bridge.common.clocks.durations import duration_text
 from bridge.common.text import one_line
 from bridge.terminal.derived import SEPARATOR, shown_place, shown_text, shown_user
-from bridge.workbench.commands import COLUMNS, clock, command_record
+from bridge.workbench.commands import COLUMNS, clock, command_record, confidence_of
 
 _TEXT = 2000
 _NAME = 200
@@ -90,7 +90,7 @@ def _head(session: str, commands: list[Alert]) -> str:
     day = first.get("evt.datetime.s") or ""
     node = "" if place.endswith(last.hostname) else f" on {one_line(last.hostname, _NAME)}"
     count = f"{many(len(commands), 'command')} in {duration_text(seconds)}"
-    return f"{styled(place, 'bold')}{node}  {user}\n  {day} UTC, {count}, session {session}"
+    return f"{styled(place, 'bold')}{node}  {user}\n  {day} UTC, {count}, session {one_line(session, _NAME)}"
 
 
 def _place_and_user(alert: Alert) -> tuple[str, str]:
@@ -117,7 +117,7 @@ def _text(alert: Alert) -> str:
         notes.append("^C, not run")
     if fields.get("cmd.source") == "execve" and fields.get("cmd.text"):
         notes.append("a program; its line is not known")
-    elif float(fields.get("cmd.confidence", "0")) < _CERTAIN:
+    elif (confidence_of(alert) or 0) < _CERTAIN:
         notes.append("may be incomplete")
     text = one_line(shown_text(fields), _TEXT)
     return f"{text}  {styled('(' + '; '.join(notes) + ')', 'yellow')}" if notes else text
