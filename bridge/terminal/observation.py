@@ -153,11 +153,11 @@ def _place(fields: Mapping[str, str]) -> dict[str, str]:
 
 
 def _number(text: str | None) -> int:
-    """A number of Falco; 0 if it is missing or none."""
+    """A number of Falco in 64 bits, as it is stored; 0 if it is missing or none."""
     if not text:
         return 0
     try:
-        return min(int(text), 2**63 - 1) if len(text) < 21 else 0
+        return max(-(2**63), min(int(text), 2**63 - 1)) if len(text) < 21 else 0
     except ValueError:
         return 0
 

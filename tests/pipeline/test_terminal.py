@@ -182,6 +182,17 @@ def test_a_batch_is_not_acknowledged_before_its_material_is_on_disk(run: Run, tm
     assert len(run.stored()) == 1
 
 
+@pytest.mark.parametrize("number", ["-9999999999999999999", "99999999999999999999", "x", ""])
+def test_a_number_that_no_kernel_has_keeps_no_alert_from_being_stored(run: Run, number: str) -> None:
+    """Neither the alert with it nor the others of its batch."""
+    shell = cron()
+    for name in ("evt_num", "proc_pid", "proc_pid_ts", "proc_ppid", "proc_vpid", "proc_tty", "proc_sid", "evt_arg_ret"):
+        shell.emit("fb: program at a terminal ended", **{name: number})
+    run.accept(*shell.alerts, builders.alert(shell.now_ns + 1))
+    run.wait(6)
+    assert {each.rule for each in run.stored()} == {"Command typed in a terminal", builders.alert(0).rule}
+
+
 def test_a_full_disk_is_reported_as_such(run: Run) -> None:
     """And the material that could not be stored is stored by the next attempt."""
     shell = cron()
@@ -270,6 +281,19 @@ def test_zeros_at_the_end_of_the_file_are_left_out(tmp_path: Path) -> None:
     with (tmp_path / "m").open("ab") as grown:
         grown.write(bytes(100))
     assert MaterialFile(tmp_path / "m", tmp_path / "k").read() == [b"state", b"one"]
+
+
+@pytest.mark.parametrize("length", [1, 7, 12, 27])
+def test_a_block_that_is_too_short_is_refused(tmp_path: Path, length: int) -> None:
+    """It has no room for a nonce and a tag. The bridge starts, and says so."""
+    file = MaterialFile(tmp_path / "journal.db.terminal", tmp_path / "journal.db.terminal.key")
+    file.replace(b"state")
+    file.close()
+    with file.path.open("ab") as grown:
+        grown.write(length.to_bytes(4, "big") + b"x" * length)
+    with capture_logs() as logged:
+        Run(tmp_path).close()
+    assert "terminal material unreadable" in logged[0]["event"]
 
 
 def test_material_is_synced_and_other_observations_are_only_written(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

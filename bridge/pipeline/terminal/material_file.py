@@ -63,7 +63,7 @@ class MaterialFile:
                 break
             try:
                 blocks.append(self._decrypted(data[start:end], len(blocks)))
-            except InvalidTag as error:
+            except (InvalidTag, ValueError) as error:  # ValueError: it is shorter than a nonce
                 raise MaterialUnreadableError(f"{self.path} was written with another key, or was changed") from error
             position = end
         return blocks
