@@ -62,6 +62,31 @@ def test_readline_shows_the_width_at_the_last_column() -> None:
     assert painter.grid.text_from(0, 2) == "x" * 37 + "yz"
 
 
+def test_readline_shows_the_width_where_a_character_is_inserted() -> None:
+    """It writes the rest of the line with a space behind the last column, and moves up to the cursor."""
+    painter = Painter()
+    for write in (
+        "$ " + "x" * 37,
+        "\r\x1b[C\x1b[C",
+        "a" + "x" * 37 + " \x1b[A\x1b[C\x1b[C",
+        "b" + "x" * 37 + "\x1b[A\x1b[C\x1b[C\x1b[C",
+    ):
+        painter.feed(write)
+    assert painter.grid.width == 40
+    assert painter.grid.text_from(0, 2) == "ab" + "x" * 37
+    assert not painter.grid.damaged
+
+
+@pytest.mark.parametrize("rest", ["x" * 37, "x" * 36 + " "])
+def test_a_line_that_wraps_at_an_unknown_column_is_in_doubt(rest: str) -> None:
+    """Text was inserted that does not end at the last column, so that the width is not shown, also before a space."""
+    painter = Painter()
+    for write in ("$ " + rest, "\r\x1b[C\x1b[C", "pasted text" + rest + "\x1b[A\x1b[C\x1b[C"):
+        painter.feed(write)
+    assert painter.grid.width == 0
+    assert painter.grid.damaged
+
+
 def test_zsh_shows_the_width_before_its_prompt() -> None:
     """It pads with one space less than there are columns."""
     painter = Painter()
@@ -195,5 +220,23 @@ def test_no_sequence_of_events_of_a_shell_fails(full: bool) -> None:
 
 
 def test_cells_of_characters() -> None:
-    """As terminals count them."""
+    """As terminals count them, and wcwidth: also marks without a combining class, and the parts of a syllable."""
     assert [cells_of(character) for character in "a한\u0301\u200d\ufe0fé"] == [1, 2, 0, 0, 0, 1]
+    assert [cells_of(character) for character in "ท\u0e35\u0e48ह\u093f\u0941\u20dd\u200c\u2060\xad"] == [
+        1,
+        0,
+        0,
+        1,
+        1,
+        0,
+        0,
+        0,
+        0,
+        1,
+    ]
+    assert [cells_of(character) for character in "\u1112\u1161\u11ab😀"] == [2, 0, 0, 2]
+
+
+def test_a_line_with_marks_is_corrected() -> None:
+    """As bash 5.2 wrote it: the last letter erased with its marks, and one inserted."""
+    assert painted("ที่", "นี่", "\x08\x1b[K", "a", "\x08", "\x08", "bที่a\x08\x08") == "bที่a"

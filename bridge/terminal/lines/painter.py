@@ -1,7 +1,8 @@
 """Paints on a grid what a shell writes: text, control characters and escape sequences.
 
-The width of the terminal is learned from the shell itself. Readline writes a character, a space and CR at the last
-column; zsh pads its prompt with ``width - 1`` spaces. What a shell never writes is ignored, and every count is clamped.
+The width of the terminal is learned from the shell itself. At the last column, readline writes a character, a space and
+CR, or moves up where the character was inserted; zsh pads its prompt with ``width - 1`` spaces. What a shell never
+writes is ignored, and every count is clamped.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class Painter(msgspec.Struct):
     """Whether this write contains what readline writes at the last column."""
     before_return: int = 0
     """The column before a CR that nothing followed yet."""
+    length_before: int = 0
+    """Cells of the row before this write."""
 
     def feed(self, text: str, *, until_newline: bool = False) -> str | None:
         """Paint a write. With ``until_newline``, returns the rest from the first line feed on, which is not painted."""
@@ -55,6 +58,7 @@ class Painter(msgspec.Struct):
             self.grid.put(text)
             return None
         self.grid.work = MAX_WORK
+        self.length_before = len(self.grid.rows[self.grid.row])
         self._look_for_width(text)
         if "\x1b" in text:
             text = self._without_unfinished(text)
@@ -111,23 +115,41 @@ class Painter(msgspec.Struct):
             grid.wrap_waits = False
             grid.column = 0
 
+    def _move_up(self, count: int) -> None:
+        """Move up. A shell stays below its prompt: from the first row only if its text has gone to the next one."""
+        grid = self.grid
+        if not grid.width and not grid.row:
+            if len(grid.rows[0]) == self.length_before + 2 and self._is_behind_last_column():
+                self._wrap_last()
+                grid.column = 1
+            else:
+                grid.damaged = True
+        grid.move_up(count)
+
     def _at_last_column(self) -> bool:
         """Whether a space before this CR went to the next row. If so, the width is known, and the cursor is there."""
+        if not self.may_show_width or self.grid.width or not self._is_behind_last_column():
+            return False
+        self._wrap_last()
+        return True
+
+    def _is_behind_last_column(self) -> bool:
+        """Whether the row may be one column longer than the terminal is wide: it ends with a space at the cursor."""
         grid = self.grid
         row = grid.rows[grid.row]
-        if grid.width or not self.may_show_width or grid.column < _LEAST_WIDTH:
-            return False
-        if grid.column != len(row) or row[-1] != " ":
-            return False
+        return grid.column >= _LEAST_WIDTH and grid.column == len(row) and row[-1] == " "
+
+    def _wrap_last(self) -> None:
+        """The last cell belongs to the next row, which shows the width."""
+        grid = self.grid
         grid.width = grid.column - 1
-        row.pop()
+        grid.rows[grid.row].pop()
         grid.wraps[grid.row] = True
         grid.down()
         grid.column = 0
         grid.wrap_waits = False
         if not grid.rows[grid.row]:
             grid.rows[grid.row].append(" ")
-        return True
 
     def _line_feed(self) -> None:
         grid = self.grid
@@ -177,7 +199,7 @@ class Painter(msgspec.Struct):
             case "D":
                 grid.move_to_column(grid.column - count)
             case "A":
-                grid.move_up(count)
+                self._move_up(count)
             case "B":
                 grid.move_down(min(count, _MOST_DOWN))
             case "G" | "`":
