@@ -80,7 +80,7 @@ def console_app(console: Console) -> ASGIApp:
     events = tail.Events(console.reader)
 
     async def tail_events(request: Request, _visitor: Visitor) -> Response:
-        return events.answer(request)
+        return events.answer(request, lambda: console.access.is_signed_in(request))
 
     listed += [
         Route("/tail/events", answers.guarded(tail_events), methods=["GET"]),

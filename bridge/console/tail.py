@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 import msgspec
@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from bridge.console.data.reader import Question, Reader
 from bridge.console.data.rows import row_of
+from bridge.console.view import HEADERS
 from bridge.operator.serving.connection import STOPPING
 from bridge.operator.serving.work import in_thread
 
@@ -26,21 +27,24 @@ class Events:
         self._reader = reader
         self._open = 0
 
-    def answer(self, request: Request) -> Response:
-        """A stream of alerts that meet the request's condition."""
+    def answer(self, request: Request, may_go_on: Callable[[], bool]) -> Response:
+        """A stream of alerts that meet the request's condition. ``may_go_on`` ends it with the visitor's session."""
         if self._open >= _MOST_STREAMS:
-            return Response("too many open pages; close one", 503)
+            return Response("too many open pages; close one", 503, HEADERS)
         question = Question(
             condition=request.query_params.get("condition", ""), words=request.query_params.get("words", "")
         )
         stopping: asyncio.Event = getattr(request.state, STOPPING)
-        return StreamingResponse(self._events(question, stopping), media_type="text/event-stream")
+        events = self._events(question, stopping, may_go_on)
+        return StreamingResponse(events, headers=HEADERS, media_type="text/event-stream")
 
-    async def _events(self, question: Question, stopping: asyncio.Event) -> AsyncIterator[bytes]:
+    async def _events(
+        self, question: Question, stopping: asyncio.Event, may_go_on: Callable[[], bool]
+    ) -> AsyncIterator[bytes]:
         self._open += 1
         try:
             number = await in_thread(self._reader.last_number)
-            while not stopping.is_set():
+            while may_go_on() and not stopping.is_set():
                 found, number, skipped = await in_thread(partial(self._reader.stored_since, number, question))
                 rows = [row_of(each) for each in found]
                 yield b"data: " + msgspec.json.encode({"rows": rows, "skipped": skipped}) + b"\n\n"

@@ -202,3 +202,21 @@ def test_the_tail_shows_alerts_as_they_come(page: Page, visitor: Visitor, bridge
     page.get_by_role("button", name="Pause").click()
     assert page.get_by_role("button", name="Continue").get_attribute("aria-pressed") == "true"
     page.goto("about:blank")
+
+
+def test_a_tail_that_has_ended_says_so(browser: Browser, visitor: Visitor) -> None:
+    """At the end of the session the browser does not connect again."""
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    page.goto(visitor.url)
+    page.get_by_label("Token").fill(visitor.token)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Now", exact=True).wait_for()
+    page.goto(f"{visitor.url}/tail")
+    page.get_by_text("a second").wait_for()
+    other = context.new_page()
+    other.goto(visitor.url)
+    other.get_by_role("button", name="Sign out").click()
+    page.get_by_text("no alerts are shown any more; load the page again").wait_for()
+    context.close()

@@ -254,6 +254,21 @@ def test_the_tail_sends_what_is_stored(bridge: Instance, visitor: Visitor) -> No
     assert found.count(b'"rule"') == 1
 
 
+@pytest.mark.parametrize("path", ["/tail/events", "/api/v1/tail?interval=0.2"])
+def test_a_stream_ends_with_the_session(visitor: Visitor, path: str) -> None:
+    """It could show alerts for as long as it stays open."""
+    session = requests.Session()
+    assert session.post(f"{visitor.url}/sign-in", {"token": visitor.token}, timeout=60).status_code == 200
+    with session.get(f"{visitor.url}{path}", stream=True, timeout=60) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        mark = re.search(r'name="mark" value="(\w+)"', session.get(f"{visitor.url}/", timeout=60).text)
+        assert mark is not None
+        session.post(f"{visitor.url}/sign-out", {"mark": mark[1]}, timeout=60)
+        for count, _ in enumerate(lines):
+            assert count < 40
+
+
 def test_the_console_listens_beyond_this_machine_only_when_named(bridge: Instance) -> None:
     """Without --host it refuses, and says what to do."""
     process = bridge.start("console", "--config", "falco-bridge.yaml", "--listen", "0.0.0.0:0", output="refused.log")

@@ -86,7 +86,11 @@ function follow(place) {
   // Only this is read aloud: the rate changes twice a second.
   const connection = document.getElementById("connection");
   source.onopen = () => { connection.textContent = ""; };
-  source.onerror = () => { connection.textContent = "connection lost; reconnecting"; };
+  // After a refusal, such as at the end of a session, a browser does not try again.
+  source.onerror = () => {
+    const ended = source.readyState === EventSource.CLOSED;
+    connection.textContent = ended ? "no alerts are shown any more; load the page again" : "connection lost; reconnecting";
+  };
 }
 
 localize(document);

@@ -74,6 +74,10 @@ class Access:
             person = _with_token(getattr(request.state, CALLER))
         return None if person is None else self._visitor(person, session)
 
+    def is_signed_in(self, request: Request) -> bool:
+        """Whether the visitor of an answer that goes on, such as a stream, may still see it."""
+        return self._person(request)[0] is not None
+
     def may_connect(self, caller: Caller) -> bool:
         """Whether a connection is accepted."""
         return not self.is_unix or (caller.uid is not None and self.people.may_view(_peer(caller.uid)))

@@ -122,8 +122,18 @@ class _Answers:
             while not stopping.is_set():
                 yield await self._event(opened, actor, parameters)
                 await _wait(stopping, parameters.interval)
+                if not self._may_go_on(request):
+                    return
 
         return _EventStream(events(), self)
+
+    def _may_go_on(self, request: Request) -> bool:
+        """Whether the caller may still read: a session ends, and a token is replaced."""
+        try:
+            self._access.actor(request, changes=False)
+        except OperationError:
+            return False
+        return True
 
     async def _event(self, operation: Operation, actor: Actor, parameters: msgspec.Struct) -> bytes:
         name = operation.answer.__name__.lower()
