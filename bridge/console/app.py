@@ -90,6 +90,7 @@ def console_app(console: Console) -> ASGIApp:
         Route("/static/{name}", _static, methods=["GET"]),
     ]
     pages = Starlette(routes=listed, exception_handlers={HTTPException: _nothing, Exception: _failed})
+    pages.router.redirect_slashes = False  # it would redirect to http, and to any Host
     api = api_app(_operations(console, hits), VisitorAccess(console.access), CONSOLE)
 
     async def either(scope: Scope, receive: Receive, send: Send) -> None:
@@ -170,7 +171,7 @@ class _Answers:
             access.check_names(request)
         except RefusedError as error:
             return message(403, "Not accepted", str(error))
-        if request.method == "GET":
+        if request.method != "POST":
             return HTMLResponse(render("sign_in.html", self._ways(wrong=False)), headers=HEADERS)
         session = access.sign_in((await read_form(request)).get("token", ""), getattr(request.state, CALLER))
         if session is None:

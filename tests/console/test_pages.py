@@ -269,6 +269,19 @@ def test_a_stream_ends_with_the_session(visitor: Visitor, path: str) -> None:
             assert count < 40
 
 
+@pytest.mark.parametrize("path", ["/search/?condition=x", "/sessions/", "/api/v1/status/", "//evil.example/search"])
+def test_no_address_leads_to_another_host(visitor: Visitor, path: str) -> None:
+    """Nor from https to http, as a redirect that is made of the request would."""
+    answer = requests.get(f"{visitor.url}{path}", headers={"Host": "evil.example"}, timeout=60, allow_redirects=False)
+    assert answer.status_code == 404
+    assert "Location" not in answer.headers
+
+
+def test_the_sign_in_can_be_looked_at(visitor: Visitor) -> None:
+    """A HEAD is no attempt with a wrong token."""
+    assert requests.head(f"{visitor.url}/sign-in", timeout=60).status_code == 200
+
+
 def test_the_console_listens_beyond_this_machine_only_when_named(bridge: Instance) -> None:
     """Without --host it refuses, and says what to do."""
     process = bridge.start("console", "--config", "falco-bridge.yaml", "--listen", "0.0.0.0:0", output="refused.log")

@@ -100,7 +100,7 @@ def test_other_requests_are_refused_and_change_nothing(page: Page) -> None:
     """Expired, forged, of another site's page, for another host, too large, another method or path."""
     refused = {
         page.ask("POST", page.path(-1))[0], page.ask("POST", page.path(key=b"o" * 32))[0],
-        page.ask("POST", PATH + "x")[0], page.ask("POST", "/")[0], page.ask("PUT")[0],
+        page.ask("POST", PATH + "x")[0], page.ask("GET", f"{page.path()}/")[0], page.ask("POST", "/")[0], page.ask("PUT")[0],
         page.ask("POST", PATH + sign(Claim("0" * 16, "chat"), 2**32 - 1, KEY))[0],
     }  # fmt: skip
     assert refused == {404}

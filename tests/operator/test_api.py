@@ -125,6 +125,7 @@ def test_parameters_come_from_path_query_and_body(api: Path) -> None:
         ("GET", "/echo/x", None, 400, "number"),
         ("GET", "/echo/7?nonsense=1", None, 400, "nonsense"),
         ("GET", "/nothing", None, 404, "openapi.json lists the operations"),
+        ("GET", "/echo/7/", None, 404, "openapi.json lists the operations"),
         ("DELETE", "/echo/7", None, 405, "method is not supported"),
         ("POST", "/echo", b"", 400, "not JSON"),
         ("POST", "/echo", b"[]", 400, "not a JSON object"),

@@ -59,7 +59,9 @@ def acknowledge_app(
     """The ASGI application. ``key`` signs the tokens."""
     pages = _Pages(controls, public_url, key, now)
     route = Route(PATH + "{token}", pages.answer, methods=["GET", "POST"])
-    return Starlette(routes=[route], exception_handlers={404: _nothing, 405: _nothing, Exception: _failed})
+    app = Starlette(routes=[route], exception_handlers={404: _nothing, 405: _nothing, Exception: _failed})
+    app.router.redirect_slashes = False  # it would redirect to http, with the token
+    return app
 
 
 class _Pages:

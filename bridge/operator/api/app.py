@@ -60,7 +60,9 @@ def api_app(operations: Iterable[Operation], access: ApiAccess, served_by: str =
     # Fixed paths first: /dead-letters/retry is not the dead letter `retry`.
     ordered = sorted(every, key=lambda operation: len(operation.path_fields))
     routes += [Route(each.path, answers.endpoint(each), methods=[each.method]) for each in ordered]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _http_problem, Exception: _fault})
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _http_problem, Exception: _fault})
+    app.router.redirect_slashes = False  # it would redirect to http, and to any Host
+    return app
 
 
 class _Answers:
