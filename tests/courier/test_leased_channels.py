@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -87,10 +88,15 @@ class Sharing:
         self.courier = Courier(self.alerts, queue, {}, {}, timeline, lambda: 0.1, idle_seconds=0.05)
         self.courier._ending.wait_for_journal = lambda: True  # type: ignore[method-assign]  # it would wait for a second
         self.channels = {name: Answering(name) for name in NAMES}
+        self.open_faults = 0
+        """How often channels cannot be opened, as where no descriptor is left."""
         self.leased = LeasedChannels(self.courier, self.membership, {}, self._opened, dict.fromkeys(NAMES, "url"))
         self._thread = threading.Thread(target=self.courier.run, daemon=True)
 
     def _opened(self, urls: Mapping[str, str]) -> dict[str, Channel]:
+        if self.open_faults:
+            self.open_faults -= 1
+            raise OSError(errno.EMFILE, "too many open files")
         return {name: self.channels[name] for name in urls}
 
     def start(self) -> None:
@@ -128,6 +134,19 @@ def test_a_take_over_ends_well_wherever_the_database_fails(
         sent = [[["1"], ["2"]]] * 2
         wait_until(lambda: [sorted(each.sent) for each in new.channels.values()] == sent, "all deliveries")
         wait_until(lambda: new.database.has_failed, "the failure")
+
+
+@pytest.mark.usefixtures("connection")
+def test_channels_that_could_not_be_opened_are_opened_later(location: DatabaseLocation) -> None:
+    """The courier has their leases, so that no other one delivers to them."""
+    with closing(Sharing(location, "new")) as new:
+        new.alerts.append("s", SYSTEM_CLOCK.wall_ns(), [entry("1", *NAMES)])
+        new.open_faults = 1
+        with pytest.raises(OSError, match="too many"):
+            new.membership.join()
+        new.membership.start()
+        new.start()
+        wait_until(lambda: all(each.sent for each in new.channels.values()), "all deliveries")
 
 
 @pytest.mark.usefixtures("connection")

@@ -65,11 +65,11 @@ class LeasedChannels:
             used = {name: token for name, token in tokens.items() if name in self._urls and name not in surplus}
             idle = [name for name in surplus if name not in self._used]
             gained = {name: self._urls[name] for name, token in used.items() if self._used.get(name) != token}
-            self._used = used
             gates = {name: partial(self._may_begin, name, token) for name, token in used.items() if name in gained}
             self._courier.follow(
                 Configuration(tuple(used), self._opened(gained), self._options, tokens, gates, tuple(self._urls))
             )
+            self._used = used
         if idle:
             self._holding.give_up(idle)
 
