@@ -10,7 +10,8 @@ from bridge.journal import opening
 from bridge.journal.location import Location, files_of
 
 LINK_KEY_SUFFIX = ".links.key"
-_of_databases: dict[Location, bytes] = {}
+_of_databases: dict[tuple[object, ...], bytes] = {}
+"""By what the config says of the database: one whose password has just changed may refuse the next connection."""
 
 
 def link_key(journal: Location) -> bytes:
@@ -18,8 +19,9 @@ def link_key(journal: Location) -> bytes:
 
     A database has one key for all its bridges. Its first one becomes that of the file, if there is one.
     """
-    if journal in _of_databases:
-        return _of_databases[journal]
+    known = () if isinstance(journal, Path) else journal.written()
+    if known in _of_databases:
+        return _of_databases[known]
     files = files_of(journal)
     path = files.with_name(files.name + LINK_KEY_SUFFIX)
     try:
@@ -30,4 +32,4 @@ def link_key(journal: Location) -> bytes:
         raise SetupError(
             f"cannot read or create {path} ({error.strerror}); the user that runs the bridge must own it"
         ) from error
-    return _of_databases.setdefault(journal, opening.link_key(journal, stored))
+    return _of_databases.setdefault(known, opening.link_key(journal, stored))

@@ -30,6 +30,7 @@ from tests.courier.working import entry
 from tests.e2e.harness import Instance
 from tests.support.far_side import Answer, FarSide, Request
 from tests.support.ports import free_port
+from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 
 OLD, NEW = "canary-of-yesterday", "canary-of-today"
@@ -91,6 +92,23 @@ def test_a_secret_that_a_part_cannot_use_does_not_end_the_rotation(instance: Ins
 
 def url_of(live: LiveGeneration) -> str:
     return live.current.config.channels["hook"].url.reveal()
+
+
+def test_a_database_that_refuses_its_new_password_delays_no_other_secret(
+    instance: Instance, postgres: str, tmp_path: Path
+) -> None:
+    """Both files change at once, as those of one Kubernetes secret do. Links of messages have a key in the database."""
+    schema = new_schema()
+    url = instance.folder / "url"
+    url.write_text(in_schema(postgres, schema), encoding="utf-8")
+    acknowledge = {"listen": f"127.0.0.1:{free_port()}", "public_url": "https://b.example.org"}
+    rotation, live = watched(instance, journal={"url": "${file:url}", "path": "local"}, acknowledge=acknowledge)
+    drop_schema(postgres, schema)
+    url.write_text(f"postgresql://u@/x?host={tmp_path}", encoding="utf-8")
+    (instance.folder / "token").write_text(NEW, encoding="utf-8")
+    assert rotation.rotate()
+    assert NEW.encode() in live._parts.courier._settings
+    assert problems[-1] == ""
 
 
 def test_a_file_that_was_replaced_or_rewritten_is_used(instance: Instance) -> None:

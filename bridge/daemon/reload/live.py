@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from msgspec import structs
@@ -107,9 +107,10 @@ class LiveGeneration:
                 operator = OperatorService(config, self._parts.listening) if listens_otherwise else None
                 self._parts.use_traces(generation.trace_settings())
                 self._parts.use_console(generation)
+                of_courier = generation.courier_settings()
             try:
                 forgotten = self._parts.use_routes(generation)
-                self._swap(generation)
+                self._swap(generation, of_courier)
                 if operator is not None:
                     self._parts.operator.replace(operator)
                 self._parts.sources.replace(SourceChanges(config.sources, prepared), config.shutdown.drain.seconds)
@@ -126,7 +127,7 @@ class LiveGeneration:
         with self._lock:
             self._parts.use_traces(generation.trace_settings())
             self._parts.use_console(generation)
-            self._swap(generation)
+            self._swap(generation, generation.courier_settings())
 
     def _prepared(self, before: Config, config: Config) -> dict[str, Prepared]:
         """The new and the changed sources, by name."""
@@ -137,14 +138,14 @@ class LiveGeneration:
             if running.get(each.name) != each
         }
 
-    def _swap(self, generation: Generation) -> None:
+    def _swap(self, generation: Generation, of_courier: Mapping[str, object]) -> None:
         previous, self._current = self._current, generation
         config = generation.config
         configure_logging(config.log.level, config.log.format, generation.masked)
         self._parts.sources.rotate_secrets(config.sources)
         self._parts.operator.rotate(config)
-        if generation.courier_settings() != previous.courier_settings():
-            self._parts.courier.configure(generation.courier_settings(), generation.loaded.secret_names)
+        if of_courier != previous.courier_settings():
+            self._parts.courier.configure(of_courier, generation.loaded.secret_names)
 
 
 def _with_running_sections(new: Generation, running: Generation) -> tuple[Generation, tuple[str, ...]]:
