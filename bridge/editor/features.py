@@ -12,16 +12,15 @@ from bridge.editor import convert
 from bridge.editor.actions import actions, formatted
 from bridge.editor.completion import complete
 from bridge.editor.definitions import definition, references, renamed
-from bridge.editor.hover import hover, keyword_help
+from bridge.editor.hover import hover, keyword_help, word_at
 from bridge.editor.lines import Lines
 from bridge.editor.names import Kind
 from bridge.editor.outline import collapsible, outline
 from bridge.editor.recorded.counts import notes, route_names
 from bridge.editor.recorded.examples import example_text
 from bridge.editor.semantic import LEGEND, encoded
-from bridge.editor.server import RouteServer, path_of, uri_of
+from bridge.editor.server import RouteServer
 from bridge.editor.test_runs import offers
-from bridge.language.diagnostics.source import SourceText
 
 _WATCHED = ("**/*.route", "**/*.yaml", "**/*.yml", "**/*.csv")
 
@@ -52,11 +51,11 @@ def _ending(ls: RouteServer, _params: None) -> None:
 
 
 async def _opened(ls: RouteServer, params: lsp.DidOpenTextDocumentParams) -> None:
-    ls.changed(params.text_document.uri, at_once=True)
+    ls.opened(params.text_document.uri, params.text_document.text)
 
 
 async def _changed(ls: RouteServer, params: lsp.DidChangeTextDocumentParams) -> None:
-    ls.changed(params.text_document.uri)
+    ls.changed(params.text_document.uri, params.content_changes)
 
 
 async def _closed(ls: RouteServer, params: lsp.DidCloseTextDocumentParams) -> None:
@@ -98,7 +97,7 @@ async def _hovered(ls: RouteServer, params: lsp.HoverParams) -> lsp.Hover | None
 def _defined(ls: RouteServer, params: lsp.DefinitionParams) -> lsp.Location | None:
     found = ls.named(params.text_document.uri, params.position)
     place = None if found is None else definition(found[0], found[1].source.path, found[2])
-    return None if found is None or place is None else convert.location(place, found[0], uri_of)
+    return None if found is None or place is None else convert.location(place, found[0], ls.uri)
 
 
 def _referred(ls: RouteServer, params: lsp.ReferenceParams) -> list[lsp.Location]:
@@ -109,7 +108,7 @@ def _referred(ls: RouteServer, params: lsp.ReferenceParams) -> list[lsp.Location
     places = references(snapshot, file.source.path, name)
     if not params.context.include_declaration:
         places = [each for each in places if each != definition(snapshot, file.source.path, name)]
-    return [convert.location(each, snapshot, uri_of) for each in places]
+    return [convert.location(each, snapshot, ls.uri) for each in places]
 
 
 def _symbols(ls: RouteServer, params: lsp.DocumentSymbolParams) -> list[lsp.DocumentSymbol]:
@@ -129,18 +128,23 @@ def _tokens(ls: RouteServer, params: lsp.SemanticTokensParams) -> lsp.SemanticTo
 
 
 def _keyword_hover(ls: RouteServer, params: lsp.HoverParams) -> lsp.Hover | None:
-    document = ls.workspace.get_text_document(params.text_document.uri)
-    help_text = keyword_help(document.word_at_position(params.position))
+    found = ls.file(params.text_document.uri)
+    if found is None:
+        return None
+    _, file, lines = found
+    help_text = keyword_help(word_at(file.source.text, lines.offset(convert.place(params.position))))
     return convert.hover(help_text, None) if help_text else None
 
 
 def _layout(ls: RouteServer, params: lsp.DocumentFormattingParams) -> list[lsp.TextEdit] | None:
-    uri = params.text_document.uri
-    text = ls.text(uri).replace("\r\n", "\n")
-    after = formatted(SourceText(path_of(uri), text))
-    if after is None or after == text:
+    found = ls.file(params.text_document.uri)
+    if found is None:
         return None
-    return [lsp.TextEdit(convert.range_of(Lines(text).range(0, len(text))), after)]
+    _, file, lines = found
+    after = formatted(file.source)
+    if after is None or after == file.source.text:
+        return None
+    return [lsp.TextEdit(convert.range_of(lines.range(0, len(file.source.text))), after)]
 
 
 def _offered(ls: RouteServer, params: lsp.CodeActionParams) -> list[lsp.CodeAction | lsp.Command]:
@@ -149,7 +153,7 @@ def _offered(ls: RouteServer, params: lsp.CodeActionParams) -> list[lsp.CodeActi
         return []
     snapshot, file, lines = found
     start, end = (lines.offset(convert.place(each)) for each in (params.range.start, params.range.end))
-    fixes = convert.actions(actions(snapshot, file.source.path, start, end), snapshot, uri_of)
+    fixes = convert.actions(actions(snapshot, file.source.path, start, end), snapshot, ls.uri)
     uri = params.text_document.uri
     runs = [each for each in offers(snapshot, file) if each.span.start <= end and start <= each.span.end]
     return [*fixes, *(convert.command(each, uri) for each in runs)]
@@ -199,7 +203,7 @@ def _rename(ls: RouteServer, params: lsp.RenameParams) -> lsp.WorkspaceEdit | No
     edits: Any = renamed(snapshot, file.source.path, name, params.new_name)
     if isinstance(edits, str):
         raise JsonRpcInvalidParams(edits)
-    return convert.workspace_edit(edits, snapshot, uri_of)
+    return convert.workspace_edit(edits, snapshot, ls.uri)
 
 
 _FEATURES: tuple[tuple[str, Any, Any], ...] = (

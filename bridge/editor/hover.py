@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from bridge.alert.catalogue import find_field
 from bridge.editor.definitions import definition
 from bridge.editor.names import Kind, Name
@@ -10,6 +12,7 @@ from bridge.language.program.fields.kinds import ATTRIBUTES, field_kind, kind_na
 from bridge.language.syntax.mistakes.forms import CLAUSE_FORMS, STATEMENT_FORMS
 
 _MAX_TEXT = 1_000
+_WORD = re.compile(r"\w+")
 _ATTRIBUTES = {
     "rule": "the rule that raised the alert",
     "priority": "the alert's priority",
@@ -40,6 +43,12 @@ def keyword_help(word: str) -> str:
     """How a clause or a statement is written. Empty for other words."""
     form = CLAUSE_FORMS.get(word) or STATEMENT_FORMS.get(word)
     return "" if form is None else _code(form)
+
+
+def word_at(text: str, offset: int) -> str:
+    """The word at a place, or the one that ends there."""
+    words = _WORD.finditer(text, text.rfind("\n", 0, offset) + 1)
+    return next((word[0] for word in words if word.start() <= offset <= word.end()), "")
 
 
 def field_line(name: str) -> str:

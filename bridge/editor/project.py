@@ -96,6 +96,10 @@ class Project:
                 return found
         return self._checked((Path(path),), self._alone(config), config, advice=advice)
 
+    def files_changed(self) -> None:
+        """Read configs again: route files may have been added, which a config names by a pattern, or removed."""
+        self._configs.clear()
+
     @property
     def is_exact(self) -> bool:
         """Whether no file must be parsed as a whole for the next snapshot with advice."""
@@ -156,11 +160,10 @@ class Project:
         if before is not None and before.parsed is parsed:
             return before
         imports = tuple(
-            file.path
+            str(import_path(source.path, statement.path.text))
             for statement in parsed.file.statements
             if isinstance(statement, syntax.Import) and not statement.falco
-            and isinstance(file := self.read_file(import_path(source.path, statement.path.text)), SourceText)
-        )  # fmt: skip
+        )
         found = tuple(names_of(parsed.file, () if before is None else before.by_statement))
         defined = {(name.kind, name.text): name.span for each in reversed(found) for name in reversed(each.defining)}
         edited = self._edited[source.path] = EditedFile(source, parsed, found, defined, imports)

@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, cast
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcInternalError
 from pygls.lsp.server import LanguageServer
+from pygls.protocol import LanguageServerProtocol, lsp_method
 from pygls.uris import from_fs_path, to_fs_path
 
 from bridge import __version__
@@ -61,15 +62,36 @@ class _Output:
             self._stream.close()
 
 
+class _Protocol(LanguageServerProtocol):
+    """The protocol, with the places and the texts of this room.
+
+    The library's copies of texts are not kept up to date: it ends lines as Python does, also at a form feed or U+2028.
+    """
+
+    @lsp_method(lsp.INITIALIZE)
+    def lsp_initialize(self, params: lsp.InitializeParams) -> Generator[Any, Any, lsp.InitializeResult]:
+        """Agree on the columns that ``Lines`` counts: UTF-16 code units, though some editors prefer others."""
+        if params.capabilities.general is not None:
+            params.capabilities.general.position_encodings = None
+        return (yield from super().lsp_initialize(params))
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(self, params: lsp.DidChangeTextDocumentParams) -> Generator[Any, Any, None]:
+        """Leave the change to the server."""
+        yield self.fm.features[lsp.TEXT_DOCUMENT_DID_CHANGE], (params,), None
+
+
 class RouteServer(LanguageServer):
     """The state of one editor's connection."""
 
     def __init__(self, config: Path | None = None, *, history: bool = False) -> None:
         """With ``history``, hits of routes and values of fields from the journal are shown."""
-        super().__init__("falco-bridge", __version__)
+        super().__init__("falco-bridge", __version__, protocol_cls=_Protocol)
         self.project = Project(config)
         self.counts = RouteCounts(self._counted) if history else None
         self.examples = FieldExamples() if history else None
+        self._addresses: dict[str, str] = {}
+        """As the editor writes those of open files, by path."""
         self._snapshots: dict[str, Snapshot] = {}
         """Of files whose texts have not changed since."""
         self._advised: dict[str, Snapshot] = {}
@@ -92,16 +114,31 @@ class RouteServer(LanguageServer):
         output.close()
         return 0 if self._asked_to_end else 1
 
-    def text(self, uri: str) -> str:
-        """The text of an open document, as the editor has it."""
-        return self.workspace.get_text_document(uri).source
+    def opened(self, uri: str, text: str) -> None:
+        """Take the text of a document, and check it at once."""
+        self._addresses[path_of(uri)] = uri
+        self.project.files_changed()
+        self._take(uri, with_unix_ends(text))
+        self._later(0, self._check_first)
 
-    def changed(self, uri: str, *, at_once: bool = False) -> None:
-        """Take the document's text; check it after a pause."""
-        self.project.texts[path_of(uri)] = self.text(uri).replace("\r\n", "\n")
+    def changed(self, uri: str, changes: Sequence[lsp.TextDocumentContentChangeEvent]) -> None:
+        """Change the text of an open document; check it after a pause."""
+        text = self.project.texts.get(path_of(uri), "")
+        for change in changes:
+            inserted = with_unix_ends(change.text)
+            if isinstance(change, lsp.TextDocumentContentChangePartial):
+                lines = Lines(text)
+                start, end = (lines.offset(convert.place(each)) for each in (change.range.start, change.range.end))
+                text = text[:start] + inserted + text[end:]
+            else:
+                text = inserted
+        self._take(uri, text)
+        self._later(_DEBOUNCE, self._checked)
+
+    def _take(self, uri: str, text: str) -> None:
+        self.project.texts[path_of(uri)] = text
         self._snapshots.clear()
         self._failures.clear()
-        self._later(0 if at_once else _DEBOUNCE, self._check_first if at_once else self._checked)
 
     def closed(self, uri: str) -> None:
         """Read the file from the disk from now on."""
@@ -111,10 +148,13 @@ class RouteServer(LanguageServer):
         self._advised.pop(path, None)
         for shown in self._shown.pop(path, set()):
             self._send(shown, ())
+        self._addresses.pop(path, None)
+        self.project.files_changed()
         self.advise()
 
     def files_changed(self) -> None:
         """Check again, because files on the disk have changed."""
+        self.project.files_changed()
         self._snapshots.clear()
         self.advise()
 
@@ -173,6 +213,10 @@ class RouteServer(LanguageServer):
         file = snapshot.files.get(path)
         return None if file is None else (snapshot, file, Lines(file.source.text))
 
+    def uri(self, path: str) -> str:
+        """The address of a file, as the editor writes it if it has opened the file."""
+        return self._addresses.get(path) or (path.startswith("/") and from_fs_path(path)) or path
+
     def named(self, uri: str, position: lsp.Position) -> tuple[Snapshot, EditedFile, Name] | None:
         """The name at a position."""
         found = self.file(uri)
@@ -193,7 +237,7 @@ class RouteServer(LanguageServer):
             for each in wanted:
                 own = [problem for problem in snapshot.diagnostics if problem.span.path == each]
                 failed = convert.failures(self._failures.get(each, ()), snapshot)
-                self._send(each, [*convert.diagnostics(own, snapshot, uri_of), *failed])
+                self._send(each, [*convert.diagnostics(own, snapshot, self.uri), *failed])
 
     async def run_tests(self, uri: str, places: Sequence[tuple[str, int]]) -> None:
         """Run tests beside the loop, show the outcome, and what failed as diagnostics until the next change."""
@@ -227,16 +271,16 @@ class RouteServer(LanguageServer):
             self.window_show_message(lsp.ShowMessageParams(kind, text))
 
     def _send(self, path: str, diagnostics: Sequence[lsp.Diagnostic]) -> None:
-        parameters = lsp.PublishDiagnosticsParams(uri_of(path), list(diagnostics))
+        parameters = lsp.PublishDiagnosticsParams(self.uri(path), list(diagnostics))
         if not self._ended:
             self.text_document_publish_diagnostics(parameters)
 
 
 def path_of(uri: str) -> str:
-    """The path of a document; its address, if it is not a file."""
-    return to_fs_path(uri) if uri.startswith("file:") and to_fs_path(uri) else uri  # type: ignore[return-value]
+    """The path of a document; its address in the form of a path, if it is not a file."""
+    return os.path.normpath((to_fs_path(uri) if uri.startswith("file:") else None) or uri)
 
 
-def uri_of(path: str) -> str:
-    """The address of a file. Paths that are none, such as that of a new document, are addresses already."""
-    return (from_fs_path(path) or path) if path.startswith("/") or ":\\" in path[:3] else path
+def with_unix_ends(text: str) -> str:
+    """The text with the line ends that files have after they are read."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -109,11 +109,10 @@ def load_routes(
     ``memory`` makes the next call for the same files faster; the result is the same.
     Without ``advice``, routes are examined for what never matches, is shadowed or cannot work only if few are new.
     """
-    read_file = read_file or read_text_file
+    read_file = with_texts(texts, read_file or read_text_file)
 
     def read(importer: str, written: str) -> SourceText | str:
-        found = read_file(import_path(importer, written))
-        return _replaced(found, texts) if isinstance(found, SourceText) else found
+        return read_file(import_path(importer, written))
 
     known = known or Known(channels=None, labels=None)
     if known.groups:
@@ -122,7 +121,7 @@ def load_routes(
     if rules:
         known = replace(known, rules=_read_rules(rules, unread))
     memory = memory or RoutesMemory()
-    sources = [_replaced(source, texts) for source in _readable(paths, unread, read_file)]
+    sources = _readable(paths, unread, read_file)
     checked = check(sources, known, read, parse, memory.check(known.group))
     imported = () if checked.gathered is None else checked.gathered.files.values()
     falco_rules = merge_rules([known.rules, *(file.rules for file in imported)])
@@ -187,8 +186,14 @@ def _with_look_back(checked: Checked) -> Checked:
     return replace(checked, diagnostics=tuple(sorted((*others, *advice), key=by_place)))
 
 
-def _replaced(source: SourceText, texts: Mapping[str, str]) -> SourceText:
-    return SourceText(source.path, texts.get(source.path, source.text))
+def with_texts(texts: Mapping[str, str], read_file: ReadFile) -> ReadFile:
+    """``read_file``, with the texts of these files in place of what they contain. They need not exist."""
+
+    def read(path: Path) -> SourceText | str:
+        name = os.path.normpath(path)
+        return SourceText(name, texts[name]) if name in texts else read_file(path)
+
+    return read
 
 
 def _explained(advice: Diagnostic, diagnostics: Sequence[Diagnostic]) -> bool:

@@ -24,6 +24,7 @@ class Editor:
         self.problems: dict[str, list[lsp.Diagnostic]] = {}
         self.messages: list[lsp.ShowMessageParams] = []
         self.publications = 0
+        self.started: lsp.InitializeResult | None = None
         self._published = asyncio.Event()
         self._versions: dict[str, int] = {}
 
@@ -39,14 +40,15 @@ class Editor:
             self._published.set()
 
     def uri(self, name: str) -> str:
-        return (self.folder / name).as_uri()
+        """The address of a file. One of a document that is no file is its own."""
+        return name if ":" in name else (self.folder / name).as_uri()
 
-    async def start(self, *arguments: str) -> lsp.InitializeResult:
+    async def start(self, *arguments: str, capabilities: lsp.ClientCapabilities | None = None) -> lsp.InitializeResult:
         await self.client.start_io(sys.executable, "-m", "bridge", "lsp", *arguments)
-        capabilities = lsp.ClientCapabilities()
-        started = await self.client.initialize_async(lsp.InitializeParams(capabilities, root_uri=self.folder.as_uri()))
+        parameters = lsp.InitializeParams(capabilities or lsp.ClientCapabilities(), root_uri=self.folder.as_uri())
+        self.started = await self.client.initialize_async(parameters)
         self.client.initialized(lsp.InitializedParams())
-        return started
+        return self.started
 
     def open(self, name: str, text: str) -> None:
         self._versions[name] = 1
@@ -54,10 +56,15 @@ class Editor:
         self.client.text_document_did_open(lsp.DidOpenTextDocumentParams(item))
 
     def change(self, name: str, text: str) -> None:
+        self._change(name, lsp.TextDocumentContentChangeWholeDocument(text))
+
+    def replace(self, name: str, place: lsp.Range, text: str) -> None:
+        self._change(name, lsp.TextDocumentContentChangePartial(place, text))
+
+    def _change(self, name: str, change: lsp.TextDocumentContentChangeEvent) -> None:
         self._versions[name] += 1
         identifier = lsp.VersionedTextDocumentIdentifier(self._versions[name], self.uri(name))
-        whole = lsp.TextDocumentContentChangeWholeDocument(text)
-        self.client.text_document_did_change(lsp.DidChangeTextDocumentParams(identifier, [whole]))
+        self.client.text_document_did_change(lsp.DidChangeTextDocumentParams(identifier, [change]))
 
     async def codes(self, name: str, wanted: set[str]) -> None:
         """Wait until the document has exactly these diagnostics."""
@@ -101,12 +108,17 @@ class Editor:
         await self.client.stop()
 
 
-def edit(folder: Path, session: Callable[[Editor], Awaitable[Result]], *arguments: str) -> Result:
+def edit(
+    folder: Path,
+    session: Callable[[Editor], Awaitable[Result]],
+    *arguments: str,
+    capabilities: lsp.ClientCapabilities | None = None,
+) -> Result:
     """Run a session of an editor to its end."""
 
     async def run() -> Result:
         editor = Editor(folder)
-        await asyncio.wait_for(editor.start(*arguments), _PATIENCE)
+        await asyncio.wait_for(editor.start(*arguments, capabilities=capabilities), _PATIENCE)
         try:
             return await session(editor)
         finally:

@@ -349,3 +349,70 @@ def test_what_the_journal_has_is_shown_if_it_can_be_read(tmp_path: Path, postgre
         config = CONFIG.replace("journal: j.db", f"journal: {written}") + "unknown: key\n"
         (folder / "falco-bridge.yaml").write_text(config, encoding="utf-8")
         assert edit(folder, with_one, "--history") == [(3, "3 in 24 h"), (8, "0 in 24 h")]
+
+
+def test_columns_are_utf16_units_for_every_editor(tmp_path: Path) -> None:
+    """Helix and Neovim prefer bytes. The server says which units it uses."""
+
+    async def session(editor: Editor) -> None:
+        assert editor.started is not None
+        assert editor.started.capabilities.position_encoding == "utf-16"
+
+    preferred = lsp.GeneralClientCapabilities(position_encodings=["utf-8", "utf-32", "utf-16"])
+    edit(tmp_path, session, capabilities=lsp.ClientCapabilities(general=preferred))
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\x0c", "\x85", "\x1c"])
+def test_changes_are_made_where_the_editor_made_them(tmp_path: Path, separator: str) -> None:
+    """Only line breaks end a line, no other character. The ends of lines may be those of Windows."""
+    text = f'# a{separator}b 😀\r\nroute "r"   {{ when nope.x = 1 to x }}\r\n'
+
+    async def session(editor: Editor) -> str:
+        editor.open("new.route", text)
+        editor.replace("new.route", lsp.Range(lsp.Position(1, 19), lsp.Position(1, 25)), "proc.name")
+        editor.replace("new.route", lsp.Range(lsp.Position(0, 8), lsp.Position(1, 0)), "c\r\n#\r\n")
+        options = lsp.FormattingOptions(2, insert_spaces=True)
+        identifier = lsp.TextDocumentIdentifier(editor.uri("new.route"))
+        edits = await editor.client.text_document_formatting_async(lsp.DocumentFormattingParams(identifier, options))
+        assert edits is not None
+        return edits[0].new_text
+
+    wanted = f'# a{separator}b 😀c\n#\nroute "r" {{\n  when      proc.name = 1\n  to        x\n}}\n'
+    assert edit(tmp_path, session) == wanted
+
+
+@pytest.mark.parametrize("address", ["untitled:Untitled-1", "vscode-vfs://github/falco/new.route", "new.route"])
+def test_a_document_need_not_be_a_file(tmp_path: Path, address: str) -> None:
+    """Nor is a file that is not saved yet. Its problems are those of its text, under the editor's own address."""
+    text = 'route "r" { when proc.nme = bash to x }\n'
+
+    async def session(editor: Editor) -> lsp.CompletionList:
+        editor.open(address, text)
+        await editor.codes(address, {"R201"})
+        place = editor.at(address, text, "to x")
+        found = await editor.client.text_document_completion_async(lsp.CompletionParams(**place))
+        assert isinstance(found, lsp.CompletionList)
+        return found
+
+    assert "to" in {each.label for each in edit(tmp_path, session).items}
+
+
+def test_files_that_come_and_go_are_noticed(tmp_path: Path) -> None:
+    """The config names them by a pattern. A removed one is no problem; the names in a new one are taken."""
+    folder = project(tmp_path)
+    (folder / "falco-bridge.yaml").write_text(CONFIG.replace("pages.route", "'*.route'"), encoding="utf-8")
+    other = folder / "other.route"
+    other.write_text('route "other" { to secops }\n', encoding="utf-8")
+    same = 'route "other" { to secops }\notherwise { to secops }\n'
+
+    async def session(editor: Editor) -> None:
+        editor.open("pages.route", same)
+        await editor.codes("pages.route", {"R208"})
+        other.unlink()
+        editor.client.text_document_did_save(
+            lsp.DidSaveTextDocumentParams(lsp.TextDocumentIdentifier(editor.uri("pages.route")))
+        )
+        await editor.codes("pages.route", set())
+        assert not editor.shown("other.route")
+
+    edit(folder, session)

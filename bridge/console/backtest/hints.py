@@ -113,6 +113,7 @@ class Hints:
         if self._on_disk is None or self._changed() != self._stamp:
             self._on_disk = load_on_disk(self.config)
             self._stamp = self._changed()
+            self._project.files_changed()
         return self._on_disk
 
     def _changed(self) -> _Stamp:
