@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from bridge.common.suggest import nearest
 from bridge.language.program.fields.kinds import field_kind
 from bridge.language.syntax.mistakes.amounts import find_amount
 from bridge.language.syntax.mistakes.remedy import Context, Edit, Remedy
@@ -186,10 +187,44 @@ def _days(context: Context) -> Remedy | None:
         return Remedy(f"write `{text}`", edit, certain=True)
     found = _A_DAY.match(context.rest_of_line)
     if found is None or not all(_known(day) for day in found.groups() if day):
-        return None
+        return _misspelt_days(context)
     text = _short(found[1]) + (f"-{_short(found[2])}" if found[2] else "")
     return Remedy(f"write `{text}`", Edit(context.start, context.start + found.end(), text), certain=True,
                   place=(context.start, context.start + found.end()))  # fmt: skip
+
+
+def _misspelt_days(context: Context) -> Remedy | None:
+    """``mon-sum``, ``wde``: the days that are most similar."""
+    start = context.start - len(re.search(r"[a-z]*-?$", context.line_before, re.IGNORECASE)[0])  # type: ignore[index]
+    written = re.match(r"([a-z]+)(?:-([a-z]+))?\b", context.text[start:], re.IGNORECASE)
+    continues = context.line_before.strip() or context.before.endswith((",", "="))  # not the next statement
+    if written is None or not continues:
+        return None
+    days = [_similar_day(each.lower()) for each in written.groups() if each]
+    if None in days:
+        return None
+    text, end = "-".join(filter(None, days)), start + written.end()
+    wrong = next(each for each in written.groups() if each and not _is_day(each))
+    return Remedy(f"did you mean `{text}`?", Edit(start, end, text), message=f"`{wrong}` is no day of the week",
+                  place=(start, end))  # fmt: skip
+
+
+def _is_day(word: str) -> bool:
+    return word.lower() in _DAY_NAMES or word.lower() in _DAY_NAMES.values()
+
+
+def _similar_day(word: str) -> str | None:
+    """The only day whose name or short name is this word, or differs by one letter or by two swapped neighbours."""
+    if _is_day(word):
+        return _short(word)
+    short = {day for day in _DAY_NAMES.values() if len(word) == len(day) and _one_slip(word, day)}
+    found = short or {_DAY_NAMES[day] for day in (nearest(word, _DAY_NAMES),) if day}
+    return found.pop() if len(found) == 1 else None
+
+
+def _one_slip(word: str, day: str) -> bool:
+    wrong = [at for at in range(len(day)) if word[at] != day[at]]
+    return len(wrong) == 1 or (len(wrong) == 2 and sorted(word) == sorted(day))
 
 
 def _known(day: str) -> bool:
