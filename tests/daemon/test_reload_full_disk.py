@@ -20,6 +20,8 @@ from bridge.operator.service import OperatorService
 from bridge.pipeline.courier_process import CourierProcess
 from bridge.sources.stdin_source import StdinSource
 from tests.e2e.harness import Instance
+from tests.support.limits import no_threads
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -29,8 +31,9 @@ def instance(tmp_path: Path) -> Iterator[Instance]:
     instance.end()
 
 
-def test_a_reload_is_refused_with_the_reason_while_the_disk_is_full(instance: Instance) -> None:
-    """At once; nothing has changed then, and the reload is tried again."""
+@pytest.fixture
+def refusing(instance: Instance) -> tuple[LiveGeneration, list[Generation], list[str]]:
+    """A generation, those whose routes were used since, and why the journal cannot be written, until that is cleared."""
     instance.configure('route "r" { to archive }\n', {"archive": "file://archive.jsonl"}, sources=[{"stdin": True}])
     generation = build_generation(instance.folder / "falco-bridge.yaml", {}).generation
     assert generation is not None
@@ -55,7 +58,15 @@ def test_a_reload_is_refused_with_the_reason_while_the_disk_is_full(instance: In
         sources, OperatorListeners(operator), CourierProcess(generation.courier_settings()), ListeningSockets(),
         use_routes, check_journal=check_journal,
     )  # fmt: skip
-    live = LiveGeneration(generation, parts)
+    return LiveGeneration(generation, parts), used, problems
+
+
+def test_a_reload_is_refused_with_the_reason_while_the_disk_is_full(
+    refusing: tuple[LiveGeneration, list[Generation], list[str]],
+) -> None:
+    """At once; nothing has changed then, and the reload is tried again."""
+    live, used, problems = refusing
+    generation = live.current
     with closing(Reload(live, {})) as reload:
         outcome = reload.reload("asked")
         assert (outcome.applied, outcome.may_pass, outcome.report) == (False, True, f"{problems[0]}\n")
@@ -64,3 +75,17 @@ def test_a_reload_is_refused_with_the_reason_while_the_disk_is_full(instance: In
         problems.clear()
         assert reload.reload("tried again").applied
         assert (used, reload.problem) == ([live.current], "")
+
+
+def test_a_reload_is_tried_again_where_no_thread_can_be_started(
+    refusing: tuple[LiveGeneration, list[Generation], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a change of a file."""
+    monkeypatch.setattr("bridge.daemon.reload.reload._RETRY_SECONDS", 0.0)
+    live, used, problems = refusing
+    reload = Reload(live, {})
+    reload.start()
+    with closing(reload), no_threads():
+        assert not reload.reload("asked").applied
+        problems.clear()
+        wait_until(lambda: used, "the reload is tried again")

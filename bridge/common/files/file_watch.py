@@ -139,10 +139,21 @@ class FileWatch:
 class FilesWatcher:
     """A background service that calls ``on_change`` in its own thread when one of the files has changed."""
 
-    def __init__(self, paths: Callable[[], Sequence[Path]], on_change: Callable[[], object], *, name: str) -> None:
-        """``paths`` is called again for each check. An ``on_change`` that raises is called again later."""
+    def __init__(
+        self,
+        paths: Callable[[], Sequence[Path]],
+        on_change: Callable[[], object],
+        *,
+        name: str,
+        is_due: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """``paths`` is called again for each check. An ``on_change`` that raises is called again later.
+
+        ``is_due`` is asked every two seconds whether to call ``on_change`` without a change.
+        """
         self._paths = paths
         self._on_change = on_change
+        self._is_due = is_due
         self._name = name
         self._log = structlog.get_logger("file")
         self._problem = ""
@@ -203,7 +214,7 @@ class FilesWatcher:
 
     def _check(self, paths: tuple[Path, ...]) -> None:
         now = self._state(paths)
-        if now != self._seen:
+        if now != self._seen or self._is_due():
             self._on_change()
             self._seen = now
 

@@ -92,8 +92,9 @@ class Reload:
         self._rejected: tuple[Path, ...] = ()
         """Files that the last reload read and that are not in use, because it was rejected."""
         self._seen = _content_of(live.current)
-        self._watcher = FilesWatcher(self._watched, self._on_change, name="config")
-        self._retry: threading.Timer | None = None
+        self._watcher = FilesWatcher(self._watched, self._on_change, name="config", is_due=self._is_due)
+        self._retry_at: float | None = None
+        """When the last reload is tried again, in seconds of the monotonic clock; None if it is not."""
         self._closed = False
         self._paused = False
         self._problems: dict[str, tuple[str, int]] = {}
@@ -132,8 +133,6 @@ class Reload:
     def close(self) -> None:
         """Stop watching."""
         self._closed = True
-        if self._retry is not None:
-            self._retry.cancel()
         self._watcher.close()
 
     @property
@@ -222,6 +221,7 @@ class Reload:
             self.rollout.note_problem(next((problem for problem, _ in self._problems.values()), ""))
 
     def _note_outcome(self, outcome: ReloadOutcome, cause: str) -> None:
+        self._retry_at = None
         if outcome.waits:
             self._log.info("reload waiting for other bridges", cause=cause)
             self.note(_CONFIG, "")
@@ -236,7 +236,7 @@ class Reload:
                 self._log.error("reload rejected; keeping the running config", cause=cause, problem=outcome.problem)
             self.note(_CONFIG, problem)
             if outcome.may_pass:
-                self._try_later()
+                self._retry_at = time.monotonic() + _RETRY_SECONDS
             return
         if outcome.is_same and cause == _CHANGED and not self.problem:
             return  # a file was touched, or it was read a second time because others were found in it
@@ -258,16 +258,8 @@ class Reload:
         self.note(_CONFIG, f"the changed routes of {names} are not in use: {problem}")
         self._log.error("routes rejected; keeping those in use", groups=list(groups), cause=cause, problem=problem)
 
-    def _try_later(self) -> None:
-        if self._retry is None or not self._retry.is_alive():
-            self._retry = threading.Timer(_RETRY_SECONDS, self._try_again)
-            self._retry.daemon = True
-            self._retry.start()
-
-    def _try_again(self) -> None:
-        self._retry = None
-        if self.problem:
-            self.reload("tried again")
+    def _is_due(self) -> bool:
+        return self._retry_at is not None and time.monotonic() >= self._retry_at
 
     def _watched(self) -> tuple[Path, ...]:
         return tuple(dict.fromkeys((*watched_paths(self._live.current), *self._rejected)))
@@ -277,6 +269,8 @@ class Reload:
         if self._seen != seen:  # else another file of a watched folder changed
             self._seen = seen
             self.reload(_CHANGED)
+        elif self._is_due():
+            self.reload("tried again")
 
 
 def watched_paths(generation: Generation) -> tuple[Path, ...]:
