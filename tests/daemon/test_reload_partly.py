@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from bridge.common.net.listening import ListeningSockets
 from bridge.daemon.operator_listeners import OperatorListeners
-from bridge.daemon.reload.generation import build_generation
+from bridge.daemon.reload.generation import Generation, build_generation
 from bridge.daemon.reload.live import LiveGeneration, RunningParts
 from bridge.daemon.reload.reload import Reload
 from bridge.daemon.running_sources import RunningSources
 from bridge.daemon.sources import prepare_source
+from bridge.journal import JournalError
 from bridge.operator.service import OperatorService
 from bridge.pipeline.courier_process import CourierProcess
 from bridge.sources.stdin_source import StdinSource
@@ -32,10 +35,9 @@ def instance(tmp_path: Path) -> Iterator[Instance]:
     instance.end()
 
 
-def test_a_reload_without_a_thread_for_a_source_says_what_is_in_use(
-    instance: Instance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And the next one, for which nothing has changed, does not claim that all is well."""
+@pytest.fixture
+def running(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Reload]:
+    """The reload of a running generation. Its arguments are the parts that a test replaces."""
     monkeypatch.setattr("bridge.daemon.reload.live.configure_logging", lambda *_: None)  # it would end capture_logs
     instance.configure(ROUTES, CHANNELS, sources=[{"stdin": True}])
     generation = build_generation(instance.folder / "falco-bridge.yaml", {}).generation
@@ -46,12 +48,23 @@ def test_a_reload_without_a_thread_for_a_source_says_what_is_in_use(
     sources = RunningSources(
         settings, [prepare_source(settings[0], ListeningSockets())], lambda _: StdinSource("stdin")
     )
-    parts = RunningParts(
-        sources, OperatorListeners(operator), CourierProcess(generation.courier_settings()), ListeningSockets(),
-        lambda _: {},
-    )  # fmt: skip
+
+    def running(**members: Any) -> Reload:
+        parts = RunningParts(
+            sources, OperatorListeners(operator), CourierProcess(generation.courier_settings()), ListeningSockets(),
+            lambda _: {},
+        )  # fmt: skip
+        return Reload(LiveGeneration(generation, replace(parts, **members)), {})
+
+    return running
+
+
+def test_a_reload_without_a_thread_for_a_source_says_what_is_in_use(
+    instance: Instance, running: Callable[..., Reload]
+) -> None:
+    """And the next one, for which nothing has changed, does not claim that all is well."""
     instance.configure(ROUTES, CHANNELS, sources=[{"stdin": True}, {"file": "in.log"}])
-    with closing(Reload(LiveGeneration(generation, parts), {})) as reload, capture_logs() as logs:
+    with closing(running()) as reload, capture_logs() as logs:
         with no_threads():
             first = reload.reload("asked")
         second = reload.reload("asked")
@@ -61,3 +74,19 @@ def test_a_reload_without_a_thread_for_a_source_says_what_is_in_use(
         assert "in use only in part (can't start new thread); restart the bridge" in outcome.report
     assert problem.startswith("the changed config is in use only in part")
     assert {each["event"] for each in logs} == {"reload applied in part"}
+
+
+def test_a_reload_says_what_is_in_use_if_the_journal_fails_after_the_routes(running: Callable[..., Reload]) -> None:
+    """The new routes decide by then; only before them is nothing replaced."""
+    fault = "the journal cannot be read: disk I/O error"
+
+    def fail(_generation: Generation) -> dict[str, int]:
+        raise JournalError(fault)
+
+    for part, problem in (
+        ("use_routes", f"the changed config is not in use: {fault}"),
+        ("use_rest", f"the changed config is in use only in part ({fault}); restart the bridge"),
+    ):
+        with closing(running(**{part: fail})) as reload:
+            assert reload.reload("asked").partly is (part == "use_rest")
+            assert reload.problem == problem

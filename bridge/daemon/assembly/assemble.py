@@ -61,15 +61,15 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     def fail(fault: JournalError) -> None:
         bridge.fail(fault)
 
-    def use_routes(new: Generation) -> dict[str, int]:
+    def use_rest(new: Generation) -> None:
         bridge.drain_seconds = new.config.shutdown.drain.seconds
-        return around.use_routes(new, live.current)
+        around.use(new, live.current)
 
     engine = build_engine(generation, journal, fail)
     around = _around(generation, engine, parts)
     running = RunningParts(
-        around.sources, parts.operator, engine.courier, parts.listening, use_routes, engine.intake.traces.use,
-        around.console.use, partial(check_journal, engine.intake),
+        around.sources, parts.operator, engine.courier, parts.listening, lambda new: engine.use_routes(new.router),
+        use_rest, engine.intake.traces.use, around.console.use, partial(check_journal, engine.intake),
     )  # fmt: skip
     live = LiveGeneration(generation, running)
     reload = Reload(live, os.environ)
@@ -109,9 +109,8 @@ class _Around:
     services: tuple[BackgroundService, ...]
     """Those that need no generation but the first."""
 
-    def use_routes(self, new: Generation, before: Generation) -> dict[str, int]:
-        """Work with another generation. Returns the clauses that are forgotten, with their number of keys."""
-        forgotten = self.engine.use_routes(new.router)
+    def use(self, new: Generation, before: Generation) -> None:
+        """Work with another generation, whose routes are used already."""
         self.look_back.again()
         self.engine.try_shadow(new)
         if new.config.terminal != before.config.terminal:
@@ -120,7 +119,6 @@ class _Around:
         self.silences.use_config(dict(new.config.labels), new.config.channels, retention.alerts_ns)
         self.maintenance.use(retention)
         self.inspector.channels = tuple(new.config.channels)
-        return forgotten
 
 
 def _around(generation: Generation, engine: Engine, parts: PreparedParts) -> _Around:

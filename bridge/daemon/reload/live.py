@@ -35,7 +35,12 @@ class RunningParts:
     courier: CourierProcess
     listening: ListeningSockets
     use_routes: Callable[[Generation], dict[str, int]]
-    """Decides with the routes of another generation; returns the clauses that are forgotten."""
+    """Decides with the routes of another generation; returns the clauses that are forgotten.
+
+    Raises JournalError, and changes nothing then.
+    """
+    use_rest: Callable[[Generation], None] = lambda _generation: None
+    """Uses what goes with the routes: shadow, typed commands, silences, retention."""
     use_traces: Callable[[TraceSettings | None], None] = lambda _settings: None
     """Exports the router's traces as these settings say. Raises SetupError."""
     use_console: Callable[[Generation], None] = lambda _generation: None
@@ -64,7 +69,8 @@ class PartlyReplacedError(Exception):
 
     def __init__(self, cause: Exception) -> None:
         """Names the cause only where its text holds no secret."""
-        text = cause.strerror if isinstance(cause, OSError) else str(cause) if isinstance(cause, RuntimeError) else None
+        is_clear = isinstance(cause, RuntimeError | JournalError)
+        text = cause.strerror if isinstance(cause, OSError) else str(cause) if is_clear else None
         super().__init__(
             f"the changed config is in use only in part ({text or type(cause).__name__}); restart the bridge"
         )
@@ -90,7 +96,7 @@ class LiveGeneration:
     def replace(self, new: Generation) -> Replaced:
         """Use another generation, in one step. Thread-safe.
 
-        Raises SetupError, and JournalBusyError while the disk is full, and changes nothing then. Raises
+        Raises SetupError, and JournalError where the journal refuses the routes, and changes nothing then. Raises
         PartlyReplacedError where no thread can be started or no descriptor is left, and from then on.
         """
         with self._lock:
@@ -108,15 +114,17 @@ class LiveGeneration:
                 self._parts.use_traces(generation.trace_settings())
                 self._parts.use_console(generation)
                 of_courier = generation.courier_settings()
+            forgotten: dict[str, int] | None = None
             try:
                 forgotten = self._parts.use_routes(generation)
+                self._parts.use_rest(generation)
                 self._swap(generation, of_courier)
                 if operator is not None:
                     self._parts.operator.replace(operator)
                 self._parts.sources.replace(SourceChanges(config.sources, prepared), config.shutdown.drain.seconds)
-            except JournalError:  # of the routes, before anything else
-                raise
             except Exception as error:
+                if forgotten is None and isinstance(error, JournalError):
+                    raise  # before anything else
                 self._partly = PartlyReplacedError(error)
                 raise self._partly from error
             lost = tuple(sorted(clause for clause, keys in forgotten.items() if keys))
