@@ -43,8 +43,8 @@ def _values(ask: Ask) -> dict[str, object]:
     status = ask.get("/api/v1/status", Status)
     after = ask.text("after")
     first = after if _is_id(after) else "0"
-    letters = ask.get(f"/api/v1/dead-letters?limit={_SHOWN}&after={first}", DeadLetterPage)
-    discarding = _discarding(ask) if ask.may_write else None
+    letters = _letters(ask, first) if isinstance(status, Status) else status  # a hanging bridge is waited for once
+    discarding = _discarding(ask) if ask.may_write and not isinstance(letters, str) else None
     problem = next((each for each in (status, letters, discarding) if isinstance(each, str)), "")
     channels: list[ChannelStatus] = [] if isinstance(status, str) else status.channels or []
     return {
@@ -55,6 +55,10 @@ def _values(ask: Ask) -> dict[str, object]:
         "discarding": None if isinstance(discarding, str) else discarding,
         "tests": ask.channel_tests.latest(),
     }
+
+
+def _letters(ask: Ask, first: str) -> DeadLetterPage | str:
+    return ask.get(f"/api/v1/dead-letters?limit={_SHOWN}&after={first}", DeadLetterPage)
 
 
 def _urgency(channel: ChannelStatus) -> tuple[bool, bool]:

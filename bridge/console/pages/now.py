@@ -33,7 +33,7 @@ class Facts:
 
 def _values(ask: Ask) -> dict[str, object]:
     status = ask.get("/api/v1/status", Status)
-    incidents = ask.get("/api/v1/incidents", IncidentList)
+    incidents = status if isinstance(status, str) else ask.get("/api/v1/incidents", IncidentList)
     if isinstance(status, str) or isinstance(incidents, str):
         problem = status if isinstance(status, str) else incidents
         return {"problem": problem, "status": None, "groups": [], "facts": {}, "held_back": [], "silences": 0}
