@@ -105,6 +105,8 @@ def test_every_hostile_alert_is_inert(page: Page, visitor: Visitor) -> None:
 def test_the_keyboard_alone_reaches_search_and_an_alert(page: Page, visitor: Visitor) -> None:
     """`/` focuses the condition, Enter searches, Tab reaches the first result."""
     page.goto(f"{visitor.url}/search")
+    zone = page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")
+    assert zone == page.locator("input[name=zone]").input_value()
     page.keyboard.press("/")
     page.keyboard.type("k8s.pod.name = ticks")
     page.keyboard.press("Enter")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import socket
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import pytest
 import requests
@@ -136,6 +138,15 @@ def test_a_wrong_question_is_explained(visitor: Visitor) -> None:
     assert "did you mean `k8s.ns.name`?" in text
     assert "<b>" not in text
     assert "is not a time" in visitor.get("/search?since=whenever").text
+
+
+def test_a_time_that_is_typed_is_in_the_zone_of_the_browser(visitor: Visitor) -> None:
+    """A script writes that into the form; in 12 hours' distance from UTC, the next hour there is long past here."""
+    soon = (datetime.now(ZoneInfo("Etc/GMT+12")) + timedelta(hours=1)).strftime("%Y-%m-%d %H:%M")
+    for zone, found in (("Etc/GMT+12", False), ("UTC", True)):
+        text = visitor.get(f"/search?{urlencode({'since': soon, 'zone': zone})}").text
+        assert bool(re.search(r"/alerts/[0-9a-f]{32}", text)) == found
+        assert f'name="zone" value="{zone}"' in text
 
 
 def test_sessions_show_what_was_typed(visitor: Visitor) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from bridge.alert import Alert
 from bridge.alert.command import COMMAND_RULE
 from bridge.common.clocks.human_times import HUMAN_TIME_FORMS, parse_human_time
+from bridge.common.clocks.timezone import find_zone
 from bridge.history.index.folder import IndexFolder
 from bridge.history.search import Search
 from bridge.history.story import AlertStory, read_story
@@ -50,6 +51,8 @@ class Question:
     until: str = ""
     before: str = ""
     """The number of an alert: only earlier ones, for the next page."""
+    zone: str = ""
+    """The IANA name of the zone of times without one; that of this machine if it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,8 @@ class Reader:
     def find(self, question: Question, limit: int = PAGE) -> Found:
         """Answer a search with so many alerts at most."""
         now_ns = time.time_ns()
-        times = {name: parse_human_time(text, now_ns) for name, text in
+        zone = find_zone(question.zone)
+        times = {name: parse_human_time(text, now_ns, zone) for name, text in
                  (("since", question.since), ("until", question.until)) if text}  # fmt: skip
         wrong = next((name for name, found in times.items() if found is None), None)
         if wrong is not None:

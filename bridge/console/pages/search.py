@@ -17,7 +17,7 @@ _ASKED = ("condition", "words", "rule", "route", "channel", "reason", "since", "
 def _values(ask: Ask) -> dict[str, object]:
     asked = any(ask.text(name) for name in (*_ASKED, "before")) or "condition" in ask.parameters
     found = ask.reader.find(ask.question) if asked else Found()
-    query = {name: ask.text(name) for name in _ASKED if ask.text(name)}
+    query = {name: ask.text(name) for name in (*_ASKED, "zone") if ask.text(name)}
     return {
         "question": ask.question,
         "asked": asked,

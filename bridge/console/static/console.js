@@ -1,4 +1,4 @@
-// Times in the visitor's zone, the live tail, and "/" for the search field. Only textContent is written.
+// Times in the visitor's zone, shown and typed, the live tail, and "/" for the search field. Only textContent is written.
 "use strict";
 
 const localTime = new Intl.DateTimeFormat(undefined, {
@@ -94,6 +94,8 @@ function follow(place) {
 }
 
 localize(document);
+const zone = document.querySelector("form[role=search] input[name=zone]");
+if (zone) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || ""; // of the times that are typed
 const place = document.getElementById("tail");
 if (place) follow(place);
 document.addEventListener("keydown", (event) => {
