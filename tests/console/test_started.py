@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +12,15 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
+from starlette.requests import Request
 
+from bridge.console.visitors.access import Access
 from bridge.console.visitors.people import People, Person
 from bridge.console.visitors.sessions import Sessions
 from bridge.operator.client import AdminClient
 from bridge.operator.model.reload import ReloadResult
 from bridge.operator.model.status import ConsoleStatus, Status
+from bridge.operator.serving.connection import CALLER, Caller
 from tests.config.reading import GOOD, errors, read
 from tests.e2e.harness import Instance
 from tests.support.waiting import wait_until
@@ -125,6 +130,19 @@ def test_viewers_and_editors() -> None:
     assert may(People(write=True, viewers=("alice",), editors=("bob",))) == ("abr", "br")
     assert not People(viewers=("token from ::1", "x")).may_view(holder)
     assert not People(viewers=("token",)).may_view(Person("token"))
+
+
+def test_a_group_without_a_name_takes_no_other_group_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container, whose user database does not know every group of the host."""
+    named = grp.getgrgid(0)
+    nameless = next(each for each in range(987_000, 988_000) if each not in {every.gr_gid for every in grp.getgrall()})
+    monkeypatch.setattr(os, "getgrouplist", lambda _user, _group: [nameless, named.gr_gid])
+    user = next(each for each in pwd.getpwall() if each.pw_uid not in {0, os.geteuid()})
+    request = Request({"type": "http", "headers": [], "state": {CALLER: Caller(user.pw_uid)}})
+    for group, may_act in ((named.gr_name, True), ("another", False)):
+        visitor = Access(is_unix=True, people=People(write=True, editors=(f"group:{group}",))).visitor(request)
+        assert visitor is not None
+        assert visitor.may_write == may_act
 
 
 def test_a_session_ends() -> None:

@@ -12,6 +12,7 @@ import os
 import pwd
 import secrets
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -148,13 +149,13 @@ class Visitor:
 
 def _peer(uid: int) -> Person:
     """The user at the other end of a unix socket, with the groups of the user database."""
-    name = Actor.of_user(uid).name
-    try:
+    name, groups = Actor.of_user(uid).name, set[str]()
+    with suppress(KeyError, OSError):
         entry = pwd.getpwuid(uid)
-        groups = frozenset(grp.getgrgid(each).gr_name for each in os.getgrouplist(entry.pw_name, entry.pw_gid))
-    except (KeyError, OSError):
-        groups = frozenset()
-    return Person(name, groups, is_operator=uid in {0, os.geteuid()})
+        for each in os.getgrouplist(entry.pw_name, entry.pw_gid):
+            with suppress(KeyError):  # a group without a name; the user is a member of the others all the same
+                groups.add(grp.getgrgid(each).gr_name)
+    return Person(name, frozenset(groups), is_operator=uid in {0, os.geteuid()})
 
 
 def _with_token(caller: Caller) -> Person:
