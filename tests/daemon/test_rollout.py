@@ -112,6 +112,24 @@ def test_a_bridge_that_is_gone_is_not_waited_for(fleet: Fleet) -> None:
     assert session.read().active == "new"
 
 
+@pytest.mark.parametrize("end", ["stopped", "killed"])
+def test_a_bridge_that_is_gone_is_not_waited_for_after_the_clock_was_set_back(fleet: Fleet, end: str) -> None:
+    """By ten minutes, or by one where it was stopped: its last sign of life is in the future."""
+    one, other = fleet.journal("one"), fleet.journal("other")
+    session = fleet.session()
+    assert session.waits_for("new") == ["one", "other"]
+    other.close()
+    minutes = 1 if end == "stopped" else 10
+    with closing(connect(fleet.location("watch"), "test")) as connection:
+        connection.execute(f"UPDATE members SET expires = expires + interval '{minutes} minutes' WHERE id = 'other'")
+        if end == "killed":
+            connection.execute("UPDATE members SET info = info - 'stopped' WHERE id = 'other'")
+    assert session.waits_for("new") == ["one"]
+    assert one.membership is not None
+    one.membership.note(loaded="new")
+    wait_until(lambda: session.activate("new"), "the new program")
+
+
 def test_a_bridge_that_starts_with_another_program_waits(fleet: Fleet) -> None:
     """Until the others have loaded it; after a time it works beside them."""
     one = fleet.bridge("one", "old")

@@ -22,9 +22,11 @@ from bridge.journal.postgres.ownership import Ownership
 NOW_NS = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000"
 """The time of the database, in nanoseconds since the epoch."""
 FAR_AHEAD = "interval '2 minutes'"
-IS_ALIVE = f"expires BETWEEN clock_timestamp() AND clock_timestamp() + {FAR_AHEAD}"
+IS_ALIVE = (
+    f"expires BETWEEN clock_timestamp() AND clock_timestamp() + {FAR_AHEAD} AND NOT jsonb_exists(info, 'stopped')"
+)
 """Of a member. One that expires later was last alive before the clock of the database was set back. No lease is so
-long."""
+long. One that has left is not alive either then."""
 _RETRY_SECONDS = 0.2
 
 _Row = TypeVar("_Row")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bridge.journal.postgres.database import Database
+from bridge.journal.postgres.database import IS_ALIVE, Database
 from bridge.journal.revisions import FleetSession, Revisions
 from bridge.journal.sql.database import Connection
 from bridge.journal.sql.memory import SqlMemory
@@ -17,7 +17,7 @@ INCREMENT = "UPDATE revisions SET number = number + 1 WHERE name = ?"
 FORGOTTEN = "DELETE FROM requests WHERE created < clock_timestamp() - interval '2 minutes'"
 _TO_BRIDGES = -1
 """The number of a partition in the requests to bridges, which no owner reads."""
-_MISSING = "FROM members WHERE expires > clock_timestamp() AND roles && ARRAY['intake', 'memory'] AND loaded <> ?"
+_MISSING = f"FROM members WHERE {IS_ALIVE} AND roles && ARRAY['intake', 'memory'] AND loaded <> ?"
 
 
 class _Row(NamedTuple):

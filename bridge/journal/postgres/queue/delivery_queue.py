@@ -11,7 +11,7 @@ import structlog
 from bridge.common.clocks.clock import STEP_NS, Step
 from bridge.delivery import Capacity, Delivery, Health, Settlement
 from bridge.journal.members import CHANNEL
-from bridge.journal.postgres.database import Database, Statements, storable
+from bridge.journal.postgres.database import IS_ALIVE, Database, Statements, storable
 from bridge.journal.postgres.queue.channel_leases import ChannelLeases
 from bridge.journal.postgres.queue.claims import Claims
 from bridge.journal.postgres.queue.placement import unblock_first
@@ -47,7 +47,7 @@ _UNTRIED = (
 """What another courier did not move when the clock was set back."""
 _NOT_LEASED = (
     "AND NOT EXISTS (SELECT 1 FROM leases AS l JOIN members AS m ON m.id = l.member "
-    f"WHERE l.kind = '{CHANNEL}' AND l.name = channels.name AND m.expires > clock_timestamp())"
+    f"WHERE l.kind = '{CHANNEL}' AND l.name = channels.name AND m.{IS_ALIVE})"
 )
 
 

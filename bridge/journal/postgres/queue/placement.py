@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from bridge.journal.postgres.arrays import int8s, texts
-from bridge.journal.postgres.database import Database, Statements
+from bridge.journal.postgres.database import IS_ALIVE, Database, Statements
 from bridge.journal.postgres.tables.migrations import NEW
 from bridge.journal.sql.database import Connection
 from bridge.journal.sql.order_keys import OPEN
@@ -34,7 +34,7 @@ _ACTIVE = (
 _DUE_BY_SERVER = (
     "UPDATE deliveries SET due_ns = t.now, created_ns = t.now "
     "FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000 AS now) AS t "
-    "WHERE id = ? AND EXISTS (SELECT 1 FROM members WHERE expires > clock_timestamp())"
+    f"WHERE id = ? AND EXISTS (SELECT 1 FROM members WHERE {IS_ALIVE})"
 )
 _SET = "UPDATE deliveries SET blocked = ? WHERE id = ANY(?)"
 _UNBLOCK = (
