@@ -194,6 +194,17 @@ def test_a_condition_over_redacted_text_says_that_it_cannot_be_judged(
     assert "redact" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--words", "--rule", "--route", "--channel"])
+def test_what_is_no_utf_8_is_found_nowhere(tmp_path: Path, option: str) -> None:
+    """As typed in a terminal with another encoding; it is replaced, as in alerts."""
+    opened = open_for_router(tmp_path / "journal.db")
+    opened.alerts.append("falco", NOW_NS, [HAPPENED[0][1]])
+    assert not Indexer(opened.history, IndexFolder(tmp_path / "journal.db"), "boot").step()
+    opened.close()
+    done = run("history", option, "caf\udce9", "--journal", tmp_path / "journal.db")
+    assert (done.returncode, done.stderr) == (1, "falco-bridge history: no alert found\n")
+
+
 def test_no_journal_and_nothing_found_are_different(journal: Path, tmp_path: Path) -> None:
     """2 and 1."""
     assert run("history", "--journal", tmp_path / "none.db").returncode == 2

@@ -45,16 +45,29 @@ def add_wanted(parser: Any) -> None:
     parser.add_argument(
         "condition", nargs="?", type=condition_text, metavar="CONDITION", help="a condition, as after `when` in a route"
     )
-    parser.add_argument("--rule", action="append", default=[], metavar="NAME", help="alerts of this Falco rule")
-    parser.add_argument("--route", default="", metavar="NAME", help="alerts that this route matched")
     parser.add_argument(
-        "--channel", default="", metavar="NAME", help="alerts that were sent to this channel, at once or in a digest"
+        "--rule", type=condition_text, action="append", default=[], metavar="NAME", help="alerts of this Falco rule"
+    )
+    parser.add_argument(
+        "--route", type=condition_text, default="", metavar="NAME", help="alerts that this route matched"
+    )
+    parser.add_argument(
+        "--channel",
+        type=condition_text,
+        default="",
+        metavar="NAME",
+        help="alerts that were sent to this channel, at once or in a digest",
     )
     parser.add_argument(
         "--reason", metavar="REASON", help="alerts with this reason of a decision: sent, throttled, silenced, …"
     )
     parser.add_argument(
-        "--words", action="append", default=[], metavar="TEXT", help="alerts whose text or fields have all these words"
+        "--words",
+        type=condition_text,
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="alerts whose text or fields have all these words",
     )
     parser.add_argument(
         "--import", dest="imports", type=Path, action="append", default=[], metavar="FILE",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bridge.cli.arguments.condition_input import condition_text
 from bridge.cli.arguments.routes_input import add_labels
 from bridge.cli.arguments.span import add_span, read_span
 from bridge.journal.location import Location, files_of, location_of
@@ -35,14 +36,18 @@ def add_parser(subparsers: Any) -> None:
         example="falco-bridge commands --pod prod/api-0 --since 1h --config falco-bridge.yaml\n"
         "falco-bridge commands 'cmd.wrote contains \"/etc/cron.d/\"' --from falco.jsonl.gz",
     )
-    parser.add_argument("words", nargs="*", metavar="CONDITION", help="a condition, or `show` and an id")
+    parser.add_argument(
+        "words", nargs="*", type=condition_text, metavar="CONDITION", help="a condition, or `show` and an id"
+    )
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--config", type=Path, metavar="FILE", help="the config that names the journal")
     which.add_argument("--journal", type=location_of, metavar="JOURNAL", help="a file, or a database's URL")
     which.add_argument("--from", dest="recordings", nargs="+", metavar="FILE", help="files with recorded alerts")
-    parser.add_argument("--pod", metavar="NS/POD", help="only in this pod")
-    parser.add_argument("--node", metavar="NAME", help="only on this node")
-    parser.add_argument("--user", metavar="NAME", help="only by this user of the shell or of Kubernetes")
+    parser.add_argument("--pod", type=condition_text, metavar="NS/POD", help="only in this pod")
+    parser.add_argument("--node", type=condition_text, metavar="NAME", help="only on this node")
+    parser.add_argument(
+        "--user", type=condition_text, metavar="NAME", help="only by this user of the shell or of Kubernetes"
+    )
     parser.add_argument("--session", metavar="ID", help="only in this session")
     add_span(parser)
     form = parser.add_mutually_exclusive_group()
