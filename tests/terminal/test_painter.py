@@ -77,6 +77,48 @@ def test_readline_shows_the_width_where_a_character_is_inserted() -> None:
     assert not painter.grid.damaged
 
 
+@pytest.mark.parametrize(
+    "write",
+    ["Xls -l /var/log/app \r\x1b[C\x1b[C", "\x1b[H\x1b[2J$ ls -l /var/log/app \r\x1b[C\x1b[C"],
+    ids=["inserted", "cleared"],
+)
+def test_a_space_at_the_end_of_a_line_is_no_last_column(write: str) -> None:
+    """Where readline writes the rest of the line and goes back to the cursor by CR."""
+    painter = Painter()
+    for each in ("$ ", "ls -l /var/log/app ", "\r\x1b[C\x1b[C", write, "Y"):
+        painter.feed(each)
+    assert painter.grid.width == 0
+    assert len(painter.grid.rows) == 1
+
+
+def test_readline_paints_the_line_again_when_the_terminal_is_resized() -> None:
+    """From then on the width is not known, until it shows."""
+    painter = Painter()
+    painter.grid.width = 40
+    text = "0123456789" * 6
+    for write in (
+        "$ ",
+        text[:37],
+        text[37] + " \r",
+        text[38:],
+        "\r\x1b[K\r\x1b[A\x1b[K\r$ " + text,
+        "\r\x1b[C\x1b[C",
+        "\x1b[1@X",
+    ):
+        painter.feed(write)
+    assert painter.grid.text_from(0, 2) == "X" + text
+    assert not painter.grid.damaged
+
+
+def test_a_last_column_at_another_place_shows_a_resize() -> None:
+    """Of a terminal that was resized while a program ran. That line is in doubt, and the next one shows the width."""
+    painter = Painter()
+    painter.grid.width = 40
+    for write in ("$ " + "x" * 57, "y \r", "z"):
+        painter.feed(write)
+    assert (painter.grid.width, painter.grid.damaged) == (0, True)
+
+
 @pytest.mark.parametrize("rest", ["x" * 37, "x" * 36 + " "])
 def test_a_line_that_wraps_at_an_unknown_column_is_in_doubt(rest: str) -> None:
     """Text was inserted that does not end at the last column, so that the width is not shown, also before a space."""

@@ -56,6 +56,16 @@ def test_a_program_that_starts_long_after_its_line_is_a_command_of_its_own() -> 
     assert (alone.text, alone.origin, alone.ran) == ("rm -rf /data", Origin.EXECVE, ("rm -rf /data",))
 
 
+def test_a_line_that_bash_scrolls_sideways_is_in_doubt() -> None:
+    """On a dumb terminal, a mark at the last column says that more follows. A shorter line may end with it."""
+    shell = Typist()
+    shell.start()
+    shell.type("x" * 60 + ">")
+    shell.show_prompt()
+    shell.type("cat <<'>' >")
+    assert [each.confidence for each in commands_of(shell.alerts)] == [0.5, 0.9]
+
+
 def test_without_reads_and_writes_programs_and_files_are_the_commands() -> None:
     """The cheap rules. What a script runs belongs to the script; an interactive shell is no command."""
     shell = Typist()

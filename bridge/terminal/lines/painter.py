@@ -24,6 +24,10 @@ _TEXT, _CONTROL = _TOKEN.groupindex["text"], _TOKEN.groupindex["control"]
 _UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)?\Z")
 _MAX_UNFINISHED = 5000
 """Characters of an escape sequence that continues in the next write."""
+_LAST_COLUMN = re.compile(r"[^\x00-\x1f\x7f-\x9f]+ \r")
+"""What readline writes for keys at the end of a line that is full."""
+_RESIZED = "\r\x1b[K"
+"""How readline begins to paint the line again for another width."""
 _ZSH_PADDING = re.compile(r"( {19,})\r \r")
 _LEAST_WIDTH = 20
 """No terminal that is typed at is narrower. It keeps short texts from being taken for a full row."""
@@ -43,7 +47,7 @@ class Painter(msgspec.Struct):
     wraps_itself: bool = False
     """Whether the shell ends a full row with a line feed: busybox and ksh do while they edit a line."""
     may_show_width: bool = False
-    """Whether this write contains what readline writes at the last column."""
+    """Whether this write is what readline writes at the last column."""
     before_return: int = 0
     """The column before a CR that nothing followed yet."""
     length_before: int = 0
@@ -58,7 +62,6 @@ class Painter(msgspec.Struct):
             self.grid.put(text)
             return None
         self.grid.work = MAX_WORK
-        self.length_before = len(self.grid.rows[self.grid.row])
         self._look_for_width(text)
         if "\x1b" in text:
             text = self._without_unfinished(text)
@@ -86,11 +89,15 @@ class Painter(msgspec.Struct):
         return text[: found.start()]
 
     def _look_for_width(self, text: str) -> None:
-        self.may_show_width = " \r" in text
-        if self.may_show_width:
+        grid = self.grid
+        self.length_before = len(grid.rows[grid.row])
+        self.may_show_width = grid.column == self.length_before and _LAST_COLUMN.fullmatch(text) is not None
+        if text.startswith(_RESIZED):
+            grid.width = 0
+        elif " \r" in text:
             found = _ZSH_PADDING.search(text)
             if found is not None:
-                self.grid.width = min(len(found[1]) + 1, MAX_COLUMNS)
+                grid.width = min(len(found[1]) + 1, MAX_COLUMNS)
 
     def _control(self, run: str, text: str, end: int) -> None:
         """Obey a control character, or several equal ones. ``end`` is where they end in the text."""
@@ -128,10 +135,22 @@ class Painter(msgspec.Struct):
 
     def _at_last_column(self) -> bool:
         """Whether a space before this CR went to the next row. If so, the width is known, and the cursor is there."""
-        if not self.may_show_width or self.grid.width or not self._is_behind_last_column():
+        if not self.may_show_width:
             return False
-        self._wrap_last()
-        return True
+        if self.grid.width:
+            self._check_width()
+            return False
+        if self._is_behind_last_column():
+            self._wrap_last()
+            return True
+        return False
+
+    def _check_width(self) -> None:
+        """Forget the width if the last column is another one: the terminal was resized while something else ran."""
+        grid = self.grid
+        if grid.column != 1:
+            grid.width = 0
+            grid.damaged = True
 
     def _is_behind_last_column(self) -> bool:
         """Whether the row may be one column longer than the terminal is wide: it ends with a space at the cursor."""

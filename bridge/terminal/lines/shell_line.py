@@ -251,8 +251,8 @@ class ShellLine(msgspec.Struct):
         return self.doubtful or grid.damaged or ("\n" in text and not grid.width) or self._has_scrolled(text)
 
     def _has_scrolled(self, text: str) -> bool:
-        """Whether the last column shows the mark of a shell that scrolls sideways."""
-        return self.scrolls and len(text) >= _LEAST_SCROLLED and text[-1] in "<>*+"
+        """Whether the last column shows the mark of a shell that scrolls sideways, as all do on a dumb terminal."""
+        return len(text) >= _LEAST_SCROLLED and text[-1] in ("<>*+" if self.scrolls else ">")
 
     def _shown_prompt(self) -> str:
         return self.prompt[-_MAX_PROMPT:]
