@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from glob import glob, has_magic
@@ -33,6 +34,8 @@ class FollowedFiles:
         self.tails: dict[tuple[int, int], Tail] = {}
         """By device and inode."""
         self.truncations = 0
+        self.unreadable: tuple[str, ...] = ()
+        """A sentence for each file that the pattern names and that cannot be opened."""
         self._source_name = source_name
         self._pattern = pattern
         self._times = times
@@ -44,7 +47,10 @@ class FollowedFiles:
         self._dirty: set[int] = set()
         """The numbers of the files whose position, or removal, may not be committed."""
         self._watched: dict[int, Tail] = {}
-        self._warned: set[str] = set()
+        self._unopened: dict[tuple[int, int], tuple[int, Position]] = {}
+        """Files that cannot be opened: their number, and the position from which to read them. By device and inode."""
+        self._problems: dict[str, str] = {}
+        """Why a path was not opened. Logged once."""
         self._log = structlog.get_logger("file")
 
     def resume(self, watch: FileWatch) -> None:
@@ -62,6 +68,8 @@ class FollowedFiles:
                 tail.resume_at(position)
                 chain.append(tail)
                 self.tails[tail.key] = tail
+            elif position.key not in self.tails:
+                self._unopened[position.key] = number, position
         for place, number, position in reversed(gone):
             self._recover(chain, place, number, position)
         numbers = sorted(tail.number for tail in chain if tail.number)
@@ -75,6 +83,7 @@ class FollowedFiles:
         for folder in folders_of(self._pattern):
             watch.folder(folder)
         current: set[tuple[int, int]] = set()
+        unreadable: list[str] = []
         for path in sorted(glob(self._pattern)):  # noqa: PTH207  # Path.glob takes no absolute patterns
             try:
                 found = os.stat(path)  # noqa: PTH116  # called for every file at every scan
@@ -84,13 +93,20 @@ class FollowedFiles:
             current.add(key)
             tail = self.tails.get(key)
             if tail is None:
-                self._open(watch, path, path, None if self._read_from == "end" else 0)
+                self._open(watch, path, found)
+                if key not in self.tails and stat.S_ISREG(found.st_mode) and path in self._problems:
+                    unreadable.append(f"cannot read {path}: {self._problems[path]}")
             elif found.st_size > tail.seen or (found.st_size == tail.seen and found.st_mtime_ns == tail.written_ns):
                 tail.identify(found.st_size)
                 tail.seen = found.st_size
             else:
                 tail.seen = -1  # perhaps truncated: differs from ``read``, so that the file is read at once
         self._read_from = "start"  # files that appear later are new
+        self.unreadable = tuple(unreadable)
+        for key in self._unopened.keys() - current:
+            number, position = self._unopened.pop(key)
+            self._dirty.add(number)
+            self._warn_missing(position)
         for tail in [tail for key, tail in self.tails.items() if key not in current]:
             self._retire(watch, tail, payload)
         for folder in {os.path.dirname(tail.real) for tail in self.tails.values()}:  # noqa: PTH120
@@ -129,9 +145,10 @@ class FollowedFiles:
     def uncommitted(self) -> dict[str, str | None]:
         """The changes to the checkpoint that are not committed."""
         now: dict[str, str | None] = {file_position.STARTED: ""}
+        unopened = {number: position.text() for number, position in self._unopened.values()}
         for number in self._dirty:
             tail = self._numbered.get(number)
-            now[str(number)] = None if tail is None else tail.position()
+            now[str(number)] = unopened.get(number) if tail is None else tail.position()
         return {part: text for part, text in now.items() if text != self._checkpoint.get(part)}
 
     def committed(self, changes: Mapping[str, str | None]) -> None:
@@ -147,7 +164,7 @@ class FollowedFiles:
         """Close all files."""
         for tail in self.tails.values():
             os.close(tail.descriptor)
-        for index in (self.tails, self._named, self._numbered, self._watched, self._dirty):
+        for index in (self.tails, self._named, self._numbered, self._watched, self._dirty, self._unopened):
             index.clear()
 
     def _recover(self, chain: list[Tail], place: int, number: int, position: Position) -> None:
@@ -158,10 +175,7 @@ class FollowedFiles:
         copy = self._open_copy(position)
         since_ns = position.written_ns
         if copy is None:
-            self._log.warning(
-                "file missing or truncated since the last run; its last lines may be lost",
-                source=self._source_name, path=position.path, read_bytes=position.offset,
-            )  # fmt: skip
+            self._warn_missing(position)
         else:
             copy.number, since_ns = number, copy.written_ns
             self.tails[copy.key] = copy
@@ -201,15 +215,31 @@ class FollowedFiles:
         if self._named.get(tail.path) is tail:
             del self._named[tail.path]
 
-    def _open(self, watch: FileWatch, path: str, name: str, offset: int | None) -> None:
+    def _open(self, watch: FileWatch, path: str, found: os.stat_result) -> None:
         """Follow a file, and before it the files that had its name since the known one was rotated."""
-        tail = self._try_open(path, name, offset)
-        before = self._named.get(name)
-        if tail is not None and before is not None:
-            for between in self._open_rotated(name, os.fstat(before.descriptor).st_mtime_ns, tail.key):
+        number, position = self._unopened.get((found.st_dev, found.st_ino), (None, None))
+        offset: int | None = None if self._read_from == "end" else 0
+        if position is not None:
+            offset = position.offset if file_position.matches(path, position) else 0
+        tail = self._try_open(path, path, offset)
+        if tail is None:
+            if offset is None and stat.S_ISREG(found.st_mode) and path in self._problems:
+                self._keep_unopened(path, found)
+            return
+        if number is not None:
+            del self._unopened[tail.key]
+            self._dirty.add(number)
+        before = self._named.get(path)
+        if before is not None:
+            for between in self._open_rotated(path, os.fstat(before.descriptor).st_mtime_ns, tail.key):
                 self._add(watch, between)
-        if tail is not None:
-            self._add(watch, tail)
+        self._add(watch, tail)
+
+    def _keep_unopened(self, path: str, found: os.stat_result) -> None:
+        """Remember what a file that cannot be opened holds at the first start, so that it is skipped later."""
+        number, key = self._next_number(), (found.st_dev, found.st_ino)
+        self._unopened[key] = number, Position(path, *key, found.st_size, head=0, head_bytes=0)
+        self._dirty.add(number)
 
     def _open_rotated(self, path: str, since_ns: int, *known: tuple[int, int]) -> Iterator[Tail]:
         """The unknown files that had this name and were last written at ``since_ns`` or later, oldest first."""
@@ -231,11 +261,11 @@ class FollowedFiles:
             os.close(tail.descriptor)
             return None
         else:
-            self._warned.discard(path)
+            self._problems.pop(path, None)
         return tail
 
     def _add(self, watch: FileWatch, tail: Tail, number: int | None = None) -> None:
-        tail.number = next(reversed(self._numbered), 0) + 1 if number is None else number
+        tail.number = self._next_number() if number is None else number
         self._numbered[tail.number] = tail
         self.mark_dirty(tail)
         tail.watch = watch.file(tail.descriptor, tail.device, tail.real)
@@ -243,6 +273,9 @@ class FollowedFiles:
             self._watched[tail.watch] = tail
         tail.follows = self._named.get(tail.path)
         self._named[tail.path] = self.tails[tail.key] = tail
+
+    def _next_number(self) -> int:
+        return max(next(reversed(self._numbered), 0), *(number for number, _ in self._unopened.values()), 0) + 1
 
     def _insert_before(self, watch: FileWatch, tail: Tail, successor: Tail) -> None:
         """Follow ``tail``, which has earlier content of ``successor`` and must be read first, even after a restart."""
@@ -262,9 +295,15 @@ class FollowedFiles:
             self.mark_dirty(each)
 
     def _warn_once(self, path: str, problem: str, remedy: str) -> None:
-        if path not in self._warned:
-            self._warned.add(path)
+        if path not in self._problems:
             self._log.warning("file not readable", source=self._source_name, path=path, problem=problem, remedy=remedy)
+        self._problems[path] = f"{problem}; {remedy}"
+
+    def _warn_missing(self, position: Position) -> None:
+        self._log.warning(
+            "file missing or truncated since the last run; its last lines may be lost",
+            source=self._source_name, path=position.path, read_bytes=position.offset,
+        )  # fmt: skip
 
 
 def folders_of(pattern: str) -> list[str]:

@@ -33,6 +33,11 @@ class Position:
     """The length of the beginning that ``head`` covers. -1 in older checkpoints, where it follows from ``offset``."""
 
     @property
+    def key(self) -> tuple[int, int]:
+        """Its device and inode."""
+        return self.device, self.inode
+
+    @property
     def head_length(self) -> int:
         """The length of the beginning that ``head`` covers, in bytes."""
         return min(HEAD_BYTES, self.offset) if self.head_bytes < 0 else self.head_bytes
@@ -75,7 +80,10 @@ def head_of_data(data: bytes) -> tuple[int, int]:
 
 
 def find(positions: Iterable[Position]) -> list[str | None]:
-    """The current path of each file: its name, or another one in the same folder. None if it is gone or replaced."""
+    """The current path of each file: its name, or another one in the same folder. None if it is gone or replaced.
+
+    A file that cannot be opened is taken to be the same.
+    """
     folders: dict[str, dict[tuple[int, int], tuple[str, int]]] = {}
     return [_find(position, folders) for position in positions]
 
@@ -104,10 +112,10 @@ def copy_of(position: Position, known: Container[tuple[int, int]] = ()) -> str |
     if position.head_length < HEAD_BYTES:
         since_ns = position.written_ns
         others = rotated_between(position.real or position.path, since_ns, known) if since_ns else []
-        return next((path for path in others if _matches(path, position)), None)
+        return next((path for path in others if matches(path, position)), None)
     folder, name = os.path.split(position.real or position.path)
     found = (path for path, _ in _files_by_inode(folder).values() if _rotated(path[len(folder) + 1 :], name))
-    return next((path for path in found if _matches(path, position)), None)
+    return next((path for path in found if matches(path, position)), None)
 
 
 _COMPRESSED = (".gz", ".xz", ".zst", ".bz2", ".lz4")
@@ -118,13 +126,12 @@ def _rotated(other: str, name: str) -> bool:
 
 
 def _find(position: Position, folders: dict[str, dict[tuple[int, int], tuple[str, int]]]) -> str | None:
-    number = position.device, position.inode
     for name in dict.fromkeys((position.path, position.real)):
         folder = os.path.dirname(name)  # noqa: PTH120  # called for thousands of files
         if folder not in folders:
             folders[folder] = _files_by_inode(folder)
-        found = folders[folder].get(number)
-        if found is not None and _matches(found[0], position):
+        found = folders[folder].get(position.key)
+        if found is not None and matches(found[0], position, unreadable=True):
             return found[0]
     return None
 
@@ -145,11 +152,17 @@ def _files_by_inode(folder: str) -> dict[tuple[int, int], tuple[str, int]]:
     return found
 
 
-def _matches(path: str, position: Position) -> bool:
+def matches(path: str, position: Position, *, unreadable: bool = False) -> bool:
+    """Whether the file can be the one at this position, by its beginning and size.
+
+    ``unreadable``: the answer if it cannot be opened.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:
+        return unreadable
     try:
         length = position.head_length
         return os.fstat(descriptor).st_size >= max(position.offset, length) and (

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -64,7 +65,7 @@ class FileSource:
         try:
             self._files.resume(watch)
             self._scan(watch)
-            if not self._files.tails:
+            if not self._files.tails and not self._files.unreadable:
                 self._log.warning("no file matches yet", source=self.name, pattern=self._pattern)
             self._state.connected()
             self._save(accept)
@@ -96,7 +97,9 @@ class FileSource:
         if lines := self._unrecognized.count:
             detail += f", {lines} lines without an alert"
         self._state.note(detail)
-        return (self._state.now(),)
+        unreadable = self._files.unreadable
+        problem = "" if not unreadable else unreadable[0] + (f" ({len(unreadable)} files)" if unreadable[1:] else "")
+        return (replace(self._state.now(), problem=problem),)
 
     def _wake(self) -> None:
         with self._watch_lock:
