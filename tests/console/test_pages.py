@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 from datetime import datetime, timedelta
@@ -233,6 +234,14 @@ def test_a_silence_is_added_and_ended(visitor: Visitor) -> None:
     assert ">ended<" in visitor.get("/silences").text
     assert visitor.post("/silences/add", {"condition": "rule =", "for": "1h"}).status_code == 409
     assert "is not a duration" in visitor.post("/silences/add", {"condition": "rule exists", "for": "soon"}).text
+
+
+def test_the_log_is_that_of_the_config(bridge: Instance, visitor: Visitor) -> None:
+    """JSON where no terminal reads it, and with secrets masked, as that of the bridge."""
+    assert visitor.post("/silences/add", {"condition": "rule = logged", "for": "1m"}).status_code == 303
+    lines = (bridge.folder / "console.log").read_text(encoding="utf-8").splitlines()
+    logged = [json.loads(each) for each in lines if "console action" in each]
+    assert {"/silences/add"} <= {each["action"] for each in logged}
 
 
 def test_the_answer_to_a_test_message_is_shown(visitor: Visitor) -> None:

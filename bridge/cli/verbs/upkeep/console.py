@@ -71,12 +71,15 @@ def run(args: argparse.Namespace) -> int:
 def _serve(args: argparse.Namespace) -> int:
     import secrets
 
+    from bridge.common.log_setup import configure_logging
+    from bridge.console.process.launch import masked_texts
     from bridge.console.process.serve import Listening, come_second, console_of, serve, stopped_by_signal
 
     printed = secrets.token_urlsafe(24)
     launch = _launch(args, printed)
     if launch is None:
         return _PROBLEM
+    configure_logging(launch.log["level"], launch.log["format"], masked_texts(launch))
     console, listening = console_of(launch), Listening(launch)
 
     def ready() -> None:
