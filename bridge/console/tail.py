@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from bridge.console.data.reader import Question, Reader
 from bridge.console.data.rows import row_of
 from bridge.console.view import HEADERS
+from bridge.journal.errors import JournalError
 from bridge.operator.serving.connection import STOPPING
 from bridge.operator.serving.work import in_thread
 
@@ -49,5 +50,7 @@ class Events:
                 rows = [row_of(each) for each in found]
                 yield b"data: " + msgspec.json.encode({"rows": rows, "skipped": skipped}) + b"\n\n"
                 await asyncio.sleep(_SECONDS)
+        except JournalError:
+            pass  # the browser tries again, and the page says so
         finally:
             self._open -= 1

@@ -1,4 +1,4 @@
-"""The pages while the bridge does not answer."""
+"""The pages while the bridge does not answer, or the journal cannot be read."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from bridge.console.app import Console, console_app
 from bridge.console.ask import Ask, Page
 from bridge.console.backtest.runs import Backtests
 from bridge.console.data.channel_tests import ChannelTests
 from bridge.console.data.reader import Reader
 from bridge.console.pages import channels, now
-from bridge.console.visitors.access import Visitor
+from bridge.console.visitors.access import Access, Visitor
 from bridge.history.recent_hits import HitCounter
 from bridge.operator.client import AdminClient
+from bridge.operator.serving.connection import ServedSockets
+from tests.operator.serving import ask_unix, served, unix_sockets
 
 
 @pytest.mark.parametrize("page", [now.PAGES[0], channels.PAGES[0]], ids=["now", "channels"])
@@ -49,3 +52,14 @@ def test_a_bridge_that_does_not_answer_is_asked_once(tmp_path: Path, page: Page)
         thread.join()
     assert "closed the connection" in str(values["problem"])
     assert len(asked) == 1
+
+
+def test_a_tail_without_a_journal_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A stream that fails later ends, and the browser tries again. Neither is a fault in the log."""
+    path, journal = tmp_path / "c.sock", tmp_path / "j.db"
+    console = Console(Reader(journal), AdminClient(tmp_path / "a"), Access(is_unix=True), Backtests("c.yaml"))
+    with served(ServedSockets(unix_sockets(path), console_app(console))):
+        status, _, body = ask_unix(path, "GET", "/tail")
+        assert (status, b"there is no journal" in body) == (503, True)
+        assert ask_unix(path, "GET", "/tail/events")[::2] == (200, b"")
+    assert capsys.readouterr() == ("", "")

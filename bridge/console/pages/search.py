@@ -56,6 +56,7 @@ def _like(alert: Alert) -> str:
 
 
 def _tail(ask: Ask) -> dict[str, object]:
+    ask.reader.last_number()  # raises where the stream could not be read
     problem = ask.reader.problem_of(ask.question)
     query = urlencode({name: ask.text(name) for name in ("condition", "words") if ask.text(name)})
     return {"question": ask.question, "problem": problem, "query": query}
