@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from random import Random
+from typing import cast
 
 import msgspec
 import pytest
@@ -149,6 +150,25 @@ def test_what_is_too_late_to_merge_is_sent_on_its_own_and_counted(location: Data
         assert [each.due_ns for each in records][:2] == [now, later + MERGE_NS]
         assert sum(each.counts.merged for each in fleet.owners) == 1
         assert sum(each.counts.not_merged for each in fleet.owners) == 1
+
+
+@pytest.mark.parametrize(("damage", "count"), [("deliveries SET notification", 2), ("alerts SET decisions", 1)])
+def test_what_cannot_be_read_of_an_alert_does_not_stop_an_owner(
+    location: DatabaseLocation, damage: str, count: int
+) -> None:
+    """Its own notification is sent: beside the one that cannot be read, or in the other route's."""
+    two = program_of(
+        'route "a" { when rule = a to chat } route "b" { when rule = a throttle 1 per 10s by k8s.pod.name to chat }'
+    )
+    with fleet_of(location, two) as fleet:
+        ((now, alert),) = received([ALERT])
+        fleet.receive(alert, now)
+        fleet.connection.execute(f"UPDATE {damage} = 'damaged'")
+        fleet.turn()
+        assert fleet.connection.execute("SELECT count(*) FROM matches").fetchone() == (0,)
+        bodies = fleet.connection.execute("SELECT notification FROM deliveries ORDER BY id").fetchall()
+        assert len(bodies) == count
+        assert b'"b"' in bytes(cast("bytes", bodies[-1][0]))
 
 
 def test_a_match_of_the_next_routes_waits_until_the_owner_uses_them(location: DatabaseLocation) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import msgspec
+
 from bridge.journal.codec import decode_notification, encode_notification
 from bridge.journal.partitions import Merging, PartitionWrite
 from bridge.journal.postgres.appending.new_deliveries import (
@@ -120,6 +122,9 @@ def _merge(
 
 
 def _decoded(row: Sequence[Any], merging: Merging) -> Notification | None:
-    """The notification of a delivery; None if it cannot be merged, because it is no single one."""
-    found = decode_notification(row[2], row[3])
+    """The notification of a delivery; None if it cannot be merged: it is no single one, or cannot be read."""
+    try:
+        found = decode_notification(row[2], row[3])
+    except (msgspec.MsgspecError, ValueError):  # the courier makes it a dead letter
+        return None
     return found if merging.may_merge(found) else None

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+import msgspec
+import structlog
+
 from bridge.journal.codec import replace_pending
 from bridge.journal.partitions import PartitionWrite
 from bridge.journal.postgres.arrays import byteas, int8s
@@ -30,6 +33,15 @@ def patch_decisions(statements: Statements, writes: Sequence[PartitionWrite]) ->
     if not new:
         return frozenset()
     rows = statements.execute(_LOCK, (int8s(sorted(new)),)).fetchall()
-    changed = [(seq, replace_pending(before, new[seq])) for seq, before in rows]
+    changed = [(seq, found) for seq, before in rows if (found := _replaced(seq, before, new[seq])) is not None]
     statements.execute(_SET, (int8s([each[0] for each in changed]), byteas([each[1] for each in changed])))
-    return frozenset(each[0] for each in changed)
+    return frozenset(each[0] for each in rows)
+
+
+def _replaced(seq: int, before: bytes, new: Sequence[Decision]) -> bytes | None:
+    """The decisions; None where those that are stored cannot be read. What follows from the new ones is sent."""
+    try:
+        return replace_pending(before, new)
+    except msgspec.MsgspecError as error:
+        structlog.get_logger("journal").error("decisions unreadable", alert_seq=seq, problem=str(error))
+        return None
