@@ -12,6 +12,7 @@ from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.schedule import Schedule
+from bridge.language.syntax.parser import parse
 
 
 def schedule(text: str) -> Schedule:
@@ -80,3 +81,10 @@ def test_durations() -> None:
     assert parse_duration("0s") is None
     assert parse_duration("367d") is None
     assert parse_duration("9" * 50 + "d") is None
+
+
+def test_days_in_odd_places_are_errors_like_any_other() -> None:
+    """Days that are right, before and behind what is wrong."""
+    for moment in ("fri..2026", "mon-", "-mon", "mon-fri-sat", "mon tue-", "09:00-18:00 mon-", "mon-,"):
+        parsed = parse(SourceText("t", f"schedule s = {moment}\n"))
+        assert parsed.diagnostics, moment

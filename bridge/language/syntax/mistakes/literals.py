@@ -200,12 +200,12 @@ def _misspelt_days(context: Context) -> Remedy | None:
     continues = context.line_before.strip() or context.before.endswith((",", "="))  # not the next statement
     if written is None or not continues:
         return None
-    days = [_similar_day(each.lower()) for each in written.groups() if each]
-    if None in days:
+    words = [each for each in written.groups() if each]
+    days, wrong = [_similar_day(each.lower()) for each in words], [each for each in words if not _is_day(each)]
+    if None in days or not wrong:
         return None
     text, end = "-".join(filter(None, days)), start + written.end()
-    wrong = next(each for each in written.groups() if each and not _is_day(each))
-    return Remedy(f"did you mean `{text}`?", Edit(start, end, text), message=f"`{wrong}` is no day of the week",
+    return Remedy(f"did you mean `{text}`?", Edit(start, end, text), message=f"`{wrong[0]}` is no day of the week",
                   place=(start, end))  # fmt: skip
 
 
