@@ -50,11 +50,11 @@ class Parsed:
     """Every span of each statement, for ``reparse``."""
 
 
-def parse(source: SourceText) -> Parsed:
-    """Parse a file, collecting all its syntax errors. Never raises.
+def parse(source: SourceText, *, part: bool = False) -> Parsed:
+    """Parse a file, or a part of one, collecting all its syntax errors. Never raises.
 
     An error with a likely fix is repaired for the rest of the parsing, so that the errors after it are found as well.
-    Any other error removes its statement.
+    Any other error removes its statement. A file in another language has one error.
     """
     parser, builder = _parser()
     repaired = RepairedText(source)
@@ -78,6 +78,8 @@ def parse(source: SourceText) -> Parsed:
         repairable = place > last and lines[found.span.line] < _MAX_ERRORS_OF_LINE
         if place > last or not diagnostics:
             diagnostics.append(found)
+        if remedy is not None and remedy.other_language and not part:
+            break
         if remedy is not None and remedy.edit is not None and repairable:
             repaired.replace(remedy.edit.start, remedy.edit.end, remedy.edit.text)
         elif not _remove(repaired, context, quote, broken, routes):

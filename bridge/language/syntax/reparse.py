@@ -62,7 +62,7 @@ def _is_closed(before: SourceText, after: SourceText, region: _Region) -> bool:
 def _replaced(before: SourceText, parsed: Parsed, after: SourceText, region: _Region) -> Parsed:
     """The file with the statements of a region parsed again."""
     text = after.text[region.start : region.new_end]
-    part = parse(SourceText(after.path, text))
+    part = parse(SourceText(after.path, text), part=text != after.text)
     _move(part.spans, _spans(part.diagnostics), region.start, after.text.count("\n", 0, region.start))
     shift = region.new_end - region.old_end
     lines = text.count("\n") - before.text.count("\n", region.start, region.old_end)

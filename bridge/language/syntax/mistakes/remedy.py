@@ -37,6 +37,8 @@ class Remedy:
     place: tuple[int, int] | None = None
     """The cause, where it is not the place of the error."""
     related: tuple[tuple[str, int, int], ...] = ()
+    other_language: bool = False
+    """Whether the whole file is in another language, so that nothing else is worth saying about it."""
 
 
 @dataclass(frozen=True)

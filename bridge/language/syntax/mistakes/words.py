@@ -36,8 +36,9 @@ _LAST_WORD = re.compile(r"(\w+)$")
 CHANNEL_LIST = re.compile(r"\bto\s+[\w.-]+(?:\s*,\s*[\w.-]+)*$")
 _URL = re.compile(r"\bto\s+(?:[\w.-]+\s*,\s*)*([A-Za-z][\w.+-]*)$")
 _FALCO_ITEM = re.compile(r"-\s+(rule|macro|list|required_engine_version)\s*:")
-_JSON_KEY = re.compile(r"\{\s*\"")
-_YAML_KEY = re.compile(r"([\w-]+):(?=\s|$)")
+_JSON = re.compile(r"(?:\[\s*)?\{\s*\"")
+_YAML_KEY = re.compile(r"([\w-]+):(?=\s|$)|---(?=\s|$)")
+_STATEMENT = re.compile(rf"^(?:{'|'.join(STATEMENTS)})[ \t]+[^\s:]", re.MULTILINE)
 _SEND_TO = re.compile(r"(?:send|notify|deliver|alert|route)\s+to\b")
 _CONDITION = re.compile(
     r"(?:not\s+)?\(*\w[\w.\[\]-]*\s*(?:==?|!=|>=?|<=?|(?:in|contains|icontains|startswith|endswith|exists|regex|glob"
@@ -54,6 +55,7 @@ def pasted_rule(context: Context) -> Remedy | None:
         'store it in its own YAML file and write: import falco "falco_rules.yaml"',
         message=f"this is a {found[1]} of a Falco rules file, not a route",
         place=(context.start, context.start + len(found[0])),
+        other_language=_no_statement(context),
     )
 
 
@@ -66,14 +68,23 @@ def pasted_yaml(context: Context) -> Remedy | None:
         'routes are written: route "NAME" { when … to CHANNEL }; a config is given with --config',
         message="this is YAML, not a route",
         place=(context.start, context.start + len(found[0])),
-    )  # fmt: skip
+        other_language=_no_statement(context),
+    )
 
 
 def pasted_alert(context: Context) -> Remedy | None:
     """An object of JSON, as in a file of alerts."""
-    if context.found != "{" or not context.wants_statement or _JSON_KEY.match(context.rest_of_line) is None:
+    if not context.wants_statement or _JSON.match(context.text, context.start) is None:
         return None
-    return Remedy("files of alerts are given with --alerts", message="this is JSON, not a route")
+    return Remedy(
+        "files of alerts are given with --alerts",
+        message="this is JSON, not a route",
+        other_language=_no_statement(context),
+    )
+
+
+def _no_statement(context: Context) -> bool:
+    return _STATEMENT.search(context.text) is None
 
 
 def punctuation(context: Context) -> Remedy | None:
