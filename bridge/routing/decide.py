@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bridge.alert import INTERNAL_SOURCE, Alert, Priority
 from bridge.language.program.link import MAX_LINKS
@@ -68,7 +68,7 @@ def _once_per_channel(routes: list[Route], alert: Alert) -> tuple[Notification, 
 
 
 def merge(
-    channel: str, routes: list[Route], priority: Priority, context: NotificationContext | None = None
+    channel: str, routes: Sequence[Route], priority: Priority, context: NotificationContext | None = None
 ) -> Notification:
     """One notification with the first route's text, the highest severity and the names of all routes.
 
@@ -79,8 +79,9 @@ def merge(
     names: tuple[str, ...] = (first.name,)
     links = first.links
     if len(routes) > 1:
-        severity = min([priority if route.severity is None else route.severity for route in routes])
-        names = tuple([route.name for route in routes])
-        all_links = [link for route in routes for link in route.links]
-        links = tuple(dict.fromkeys(all_links))[:MAX_LINKS] if all_links else ()
+        for route in routes[1:]:
+            severity = min(severity, priority if route.severity is None else route.severity)
+            names += (route.name,)
+            links += route.links
+        links = tuple(dict.fromkeys(links))[:MAX_LINKS] if links else ()
     return Notification(channel, names, severity, first.title, first.message, None, context, first.fields, links)

@@ -12,14 +12,14 @@ from bridge.language.program.program import Program, Route
 from bridge.routing.decide import merge, unmatched
 from bridge.routing.decision import OTHERWISE, Decision, Fault, Routed
 from bridge.routing.incident_channels import IncidentChannels
+from bridge.routing.memory.clauses.passage import Passage
 from bridge.routing.memory.engine import Engine, event_time
-from bridge.routing.memory.pipeline import Emission, Pipeline
+from bridge.routing.memory.pipeline import Emission, Entered, Pipeline
 from bridge.routing.notification import Notification, NotificationContext, NotificationKind
 from bridge.routing.reason import Reason
 from bridge.routing.state import State
 
-_SENT, _UNMATCHED = Reason.SENT, Reason.UNMATCHED
-_SINGLE = NotificationKind.SINGLE
+_SENT, _UNMATCHED, _SINGLE = Reason.SENT, Reason.UNMATCHED, NotificationKind.SINGLE
 """In Python 3.11, reading a member of an enumeration calls a function."""
 
 
@@ -36,11 +36,20 @@ class Found(msgspec.Struct):
     """What follows from one alert, while its routes are asked."""
 
     decisions: list[Decision] = []  # msgspec copies the defaults
-    now: list[tuple[Emission, tuple[str, ...]]] = []
-    """What is about the alert itself, with the channels that are notified of it."""
+    now: list[tuple[Route, tuple[str, ...], NotificationContext | None]] = []
+    """What is about the alert itself: the route, the channels, and the context if the route has memory."""
     held: list[Emission] = []
     """What is about alerts that were held, or about several."""
     faults: list[Fault] = []
+
+    def add(self, route: Route, entered: Entered) -> None:
+        """What became of a match of a route with memory."""
+        decision, passage = entered.decision, entered.passage
+        self.decisions.append(decision)
+        if passage is not None:
+            self.now.append((route, decision.channels, _context(passage, decision.incident)))
+        if entered.others:
+            self.held += entered.others
 
 
 def decide_with_memory(
@@ -52,21 +61,23 @@ def decide_with_memory(
     incident_channels: IncidentChannels,
 ) -> Routed:
     """As ``decide``, with clauses that remember and with silences. ``alert`` is the original and the redacted one."""
+    original, redacted = alert
     state, now_ns, silenced = turn.state, turn.now_ns, turn.silenced
     found = Found()
     pipelines: Mapping[int, Pipeline] = {}
     event_ns = 0
     if engine is not None:
-        pipelines, event_ns = engine.pipelines, event_time(alert[0], now_ns)
+        pipelines, event_ns = engine.pipelines, event_time(original, now_ns)
         if engine.watches:
-            found.held += engine.observe(state, *alert, event_ns, now_ns, silenced, found.faults)
+            found.held += engine.observe(state, original, redacted, event_ns, now_ns, silenced, found.faults)
     for index in matched:
         pipeline = pipelines.get(index)
         try:
             if pipeline is None:
-                plain(program.routes[index], index, alert[0], silenced, found)
+                plain(program.routes[index], original, silenced, found)
             else:
-                _remember(pipeline, alert, event_ns, turn, found)
+                passage = pipeline.passage(original, redacted, event_ns)
+                found.add(pipeline.route, pipeline.enter(state, passage, now_ns, silenced))
         except Exception as error:  # noqa: BLE001  # any fault concerns this route only
             name = program.routes[index].name
             found.faults.append(Fault(name, error))
@@ -75,15 +86,15 @@ def decide_with_memory(
         found.held += engine.evict(state, now_ns, silenced, found.faults)
     notifications: tuple[Notification, ...] = ()
     if not found.decisions:
-        found.decisions, notifications = otherwise(program, alert[0], silenced)
+        found.decisions, notifications = otherwise(program, original, silenced)
     elif found.now:
-        notifications = merge_emissions(program, found.now, alert[0].priority, incident_channels)
+        notifications = notify_of_alert(found.now, original.priority, incident_channels)
     if found.held:
         notifications += notify(program, found.held, incident_channels)
     return Routed(tuple(found.decisions), notifications, tuple(found.faults))
 
 
-def plain(route: Route, index: int, alert: Alert, silenced: Callable[[str], str | None], found: Found) -> None:
+def plain(route: Route, alert: Alert, silenced: Callable[[str], str | None], found: Found) -> None:
     """A route without memory matched."""
     if route.drop:
         found.decisions.append(Decision(route.name, Reason.DROPPED))
@@ -92,23 +103,7 @@ def plain(route: Route, index: int, alert: Alert, silenced: Callable[[str], str 
     else:
         channels = route.destinations(alert.get)
         found.decisions.append(Decision(route.name, _UNMATCHED if route.fallback else _SENT, channels))
-        found.now.append((Emission(index, None), channels))
-
-
-def _remember(pipeline: Pipeline, alert: tuple[Alert, Alert], event_ns: int, turn: Turn, found: Found) -> None:
-    """A route with memory matched."""
-    original, redacted = alert
-    route = pipeline.route
-    passage = pipeline.passage(original, redacted, event_ns)
-    run = pipeline.enter(turn.state, passage, turn.now_ns, turn.silenced)
-    channels: tuple[str, ...] = ()
-    for each in run.emissions:
-        if is_plain(each, original.id):
-            channels = route.destinations(original.get) if route.tables else route.to
-            found.now.append((each, channels))
-        else:
-            found.held.append(each)
-    found.decisions.append(Decision(route.name, run.reason or _SENT, channels, run.detail, run.incident))
+        found.now.append((route, channels, None))
 
 
 def notify(
@@ -118,12 +113,11 @@ def notify(
     found: list[Notification] = []
     for emission in emissions:
         passage = emission.passage
-        assert passage is not None
         route = program.routes[emission.route]
         channels = passage.to or route.to
         channels = tuple([each for each in channels if incident_channels.takes(each, passage.kind)])
         severity = Priority(passage.severity)
-        context = _with_meaning(_context(emission), route)
+        context = _with_meaning(_context(passage, emission.incident), route)
         found += [
             Notification(
                 channel,
@@ -151,47 +145,40 @@ def otherwise(
     return list(routed.decisions), routed.notifications
 
 
-def is_plain(emission: Emission, alert_id: str) -> bool:
-    """Whether it is about the alert itself, at its own arrival."""
-    passage = emission.passage
-    assert passage is not None
-    return passage.alert_id == alert_id and passage.kind is _SINGLE and emission.reason is None
-
-
-def merge_emissions(
-    program: Program,
-    emissions: Sequence[tuple[Emission, tuple[str, ...]]],
+def notify_of_alert(
+    now: Sequence[tuple[Route, tuple[str, ...], NotificationContext | None]],
     priority: Priority,
     incident_channels: IncidentChannels,
 ) -> tuple[Notification, ...]:
-    """One notification a channel; on a channel that knows incidents one for each route that has any.
+    """One notification a channel about one alert; on a channel that knows incidents one for each route with memory.
 
-    ``emissions`` come with their channels. ``priority`` is the alert's.
+    ``now`` is as in Found. ``priority`` is the alert's.
     """
-    routes = program.routes
-    if len(emissions) == 1:
-        ((only, channels),) = emissions
-        route, context = [routes[only.route]], _context(only)
-        return tuple([merge(channel, route, priority, context) for channel in channels])
+    if len(now) == 1:
+        ((route, channels, context),) = now
+        if len(channels) == 1:  # in Python 3.11, a comprehension calls a function
+            return (merge(channels[0], (route,), priority, context),)
+        return tuple([merge(channel, (route,), priority, context) for channel in channels])
     known = incident_channels.known
-    by_channel: dict[tuple[str, int], list[Emission]] = {}
-    for emission, channels in emissions:
+    by_channel: dict[tuple[str, str], list[tuple[Route, NotificationContext | None]]] = {}
+    for route, channels, context in now:
         for channel in channels:
-            apart = channel in known and emission.passage is not None
-            by_channel.setdefault((channel, emission.route if apart else -1), []).append(emission)
-    return tuple([_merged(program, channel, wanting, priority) for (channel, _), wanting in by_channel.items()])
+            apart = route.name if context is not None and channel in known else ""
+            by_channel.setdefault((channel, apart), []).append((route, context))
+    return tuple([_merged(channel, wanting, priority) for (channel, _), wanting in by_channel.items()])
 
 
-def _merged(program: Program, channel: str, emissions: list[Emission], priority: Priority) -> Notification:
+def _merged(
+    channel: str, wanting: Sequence[tuple[Route, NotificationContext | None]], priority: Priority
+) -> Notification:
     """The context is that of the first route with memory."""
-    routes = program.routes
-    context = next(filter(None, map(_context, emissions)), None)
-    return merge(channel, [routes[each.route] for each in emissions], priority, context)
+    context = next((context for _, context in wanting if context is not None), None)
+    return merge(channel, [route for route, _ in wanting], priority, context)
 
 
-def _with_meaning(context: NotificationContext | None, route: Route) -> NotificationContext | None:
+def _with_meaning(context: NotificationContext, route: Route) -> NotificationContext:
     """What the alerts of a digest, a summary or an incident's change mean in this route."""
-    if context is None or context.kind is _SINGLE:
+    if context.kind is _SINGLE:
         return context
     return msgspec.structs.replace(
         context,
@@ -200,10 +187,7 @@ def _with_meaning(context: NotificationContext | None, route: Route) -> Notifica
     )
 
 
-def _context(emission: Emission) -> NotificationContext | None:
-    passage = emission.passage
-    if passage is None:
-        return None
+def _context(passage: Passage, incident: str) -> NotificationContext:
     return NotificationContext(
         passage.kind,
         passage.count,
@@ -212,6 +196,6 @@ def _context(emission: Emission) -> NotificationContext | None:
         passage.last_ns,
         passage.values,
         passage.alerts,
-        emission.incident,
+        incident,
         passage.shown,
     )

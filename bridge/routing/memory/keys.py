@@ -94,15 +94,11 @@ def shown_key(fields: Sequence[str], labels: Mapping[str, str]) -> Callable[[Ale
 def _shown_key(fields: tuple[str, ...], labels: tuple[tuple[str, str], ...]) -> Callable[[Alert], str]:
     """The same function for the same fields, as for ``_key_reader``."""
     reads = [read_field(name, dict(labels)) for name in fields]
-    last: tuple[Alert | None, str] = (None, "")
+    if len(reads) == 1:
+        only = reads[0]
+        return lambda alert: _shown(only(alert))[:_SHOWN_CHARACTERS]
+    return lambda alert: "/".join([_shown(read(alert)) for read in reads])[:_SHOWN_CHARACTERS]
 
-    def shown(alert: Alert) -> str:
-        nonlocal last
-        latest = last
-        if latest[0] is not alert:
-            values = [read(alert) for read in reads]
-            text = "/".join(["<NA>" if value is None else str(value) for value in values])[:_SHOWN_CHARACTERS]
-            latest = last = (alert, text)
-        return latest[1]
 
-    return shown
+def _shown(value: Any) -> str:
+    return "<NA>" if value is None else str(value)

@@ -22,12 +22,14 @@ from bridge.language.program.clauses import (
     incident_fields,
 )
 from bridge.language.program.program import Route
+from bridge.routing.decision import Decision
 from bridge.routing.memory.clauses.new import NewStage
 from bridge.routing.memory.clauses.passage import NO_VALUES, Passage
 from bridge.routing.memory.clauses.sequence import as_one
 from bridge.routing.memory.clauses.stage import SilencedBy, Speaking, StageResult, not_silenced
 from bridge.routing.memory.clauses.stages import PlacedStage, Watch, own_key, placed_stages, watches_of
 from bridge.routing.memory.describe import describe
+from bridge.routing.memory.first_passage import FirstPassage, first_passage
 from bridge.routing.memory.held_back import HeldBack
 from bridge.routing.memory.incident import RESOLVE_AFTER_NS, Incident, IncidentStage
 from bridge.routing.memory.keys import HASH_SIZE, key_reader, shown_key
@@ -38,7 +40,9 @@ from bridge.routing.state import State, Table
 _BLANK = make_alert(
     time_ns=0, priority=Priority.DEBUG, rule="", source="", hostname="", tags=(), output="", fields={}
 )  # fmt: skip
-_SINGLE = NotificationKind.SINGLE
+
+
+_SENT, _SINGLE = Reason.SENT, NotificationKind.SINGLE
 """In Python 3.11, reading a member of an enumeration calls a function."""
 
 
@@ -46,8 +50,7 @@ class Emission(msgspec.Struct, frozen=True, gc=False):
     """A passage that came through all clauses: a notification of the route."""
 
     route: int
-    passage: Passage | None
-    """None for a route without memory."""
+    passage: Passage
     reason: Reason | None = None
     """Why it goes out, if that is not the plain reason: ``state_evicted``."""
     incident: str = ""
@@ -55,14 +58,22 @@ class Emission(msgspec.Struct, frozen=True, gc=False):
 
 
 class Run(msgspec.Struct, frozen=True, gc=False):
-    """What became of a match, a timer or a watched alert."""
+    """What became of passages, a timer or a watched alert."""
 
     emissions: tuple[Emission, ...] = ()
     reason: Reason | None = None
-    """Why the match did not come through; None if it did, or if there was no match."""
+    """Why a passage did not come through; None if all did, or if there was none."""
     detail: str = ""
-    incident: str = ""
-    """The id of the incident that the match belongs to."""
+
+
+class Entered(msgspec.Struct, frozen=True, gc=False):
+    """What became of a match."""
+
+    decision: Decision
+    passage: Passage | None = None
+    """The match, if it came through at once."""
+    others: tuple[Emission, ...] = ()
+    """Notifications about alerts that were held, or about several."""
 
 
 class Pipeline:
@@ -71,6 +82,7 @@ class Pipeline:
     def __init__(self, index: int, route: Route, labels: Mapping[str, str], secret: bytes) -> None:
         self.index = index
         self.route = route
+        self._name = route.name
         self._stages = placed_stages(route, labels, secret)
         clauses = [placed.clause for placed in self._stages if placed.clause is not None]
         self._silenced_before = sum(isinstance(clause, New | Unless | After | Then | Absent) for clause in clauses)
@@ -89,15 +101,15 @@ class Pipeline:
         self.incident_table = f"{route.name}\nincident"
         self._incident_hash = blake2b(route.name.encode() + b"\n", digest_size=8)
         self._stages.append(PlacedStage(None, self.incidents, self.incident_table, incident_key))
-        self._entrances = [(placed.stage.enter, placed.identity) for placed in self._stages]
+        self._entrances = [placed.stage.enter for placed in self._stages]
+        self._identities = [placed.identity for placed in self._stages]
         self._key_readers = [placed.key for placed in self._stages]
         self._keys = len(self._key_readers)
         self._key_sizes = tuple([len(read(_BLANK)) for read in self._key_readers])
-        self._only_key = incident_key if len(set(self._key_readers)) == 1 else None
-        """The reader of all keys, if all stages have the same."""
-        self._shown = shown_key(by or (), labels)
-        self._severity = None if route.severity is None else int(route.severity)
-        self._has_tables = bool(route.tables or self._named_ladder)
+        severity = None if route.severity is None else int(route.severity)
+        read = first_passage(tuple(self._key_readers), shown_key(by or (), labels), severity)
+        self.passage = self._naming_channels(read) if route.tables or self._named_ladder else read
+        """From a match of the route to what its first clause gets."""
         self._escalates = bool(route.escalations)
         stages = [placed.stage for placed in self._stages]
         self._speaking = [stage if isinstance(stage, Speaking) else None for stage in stages]
@@ -125,41 +137,55 @@ class Pipeline:
             if isinstance(placed.clause, New | Absent):
                 yield placed.identity, placed.clause, place
 
-    def passage(self, alert: Alert, redacted: Alert, event_ns: int) -> Passage:
-        """A match of the route, as the first clause gets it."""
-        only = self._only_key
-        keys = tuple([read(alert) for read in self._key_readers]) if only is None else (only(alert),) * self._keys
-        severity = int(alert.priority) if self._severity is None else self._severity
-        shown = self._shown(redacted)
-        passage = Passage(alert.id, event_ns, severity, keys, shown, _SINGLE, 1, event_ns, event_ns, 0, NO_VALUES)
-        return self._with_channels(passage, alert) if self._has_tables else passage
-
-    def enter(self, state: State, passage: Passage, now_ns: int, silenced: SilencedBy) -> Run:
+    def enter(self, state: State, passage: Passage, now_ns: int, silenced: SilencedBy) -> Entered:
         """A match of the route, as ``passage`` returned it, passes the clauses."""
         keys = passage.keys
-        incident = self.incident_id(keys[-1])
         if silenced is not not_silenced:
-            return structs.replace(self._run(state, (passage,), 0, now_ns, silenced), incident=incident)
-        tables = state.tables
-        for place, (enter, identity) in enumerate(self._entrances):
-            outcome = enter(tables[identity], passage, keys[place], now_ns)
+            return self._entered(passage, self._run(state, (passage,), 0, now_ns, silenced))
+        tables, first = state.tables, passage
+        for enter, identity, key in zip(self._entrances, self._identities, keys):  # noqa: B905  # ``strict`` costs more
+            outcome = enter(tables[identity], passage, key, now_ns)
+            if outcome is passage:
+                continue
             if isinstance(outcome, Passage):
                 passage = outcome
                 continue
+            place = self._by_identity[identity]
             if outcome.passed:
-                run = self._continue(state, outcome, place, now_ns, silenced)
-                return Run(run.emissions, run.reason, run.detail, incident)
+                return self._entered(first, self._continue(state, outcome, place, now_ns, silenced))
             if self._escalates:
                 self._held_back(state, keys[-1], place, now_ns)
             ended = self._ended(state, passage, now_ns) if place == self._absent else ()
-            return Run(ended, outcome.reason, outcome.detail, incident)
-        return Run((Emission(self.index, passage, None, incident),), None, "", incident)
+            decision = Decision(self._name, outcome.reason or _SENT, (), outcome.detail, self.incident_id(keys[-1]))
+            return Entered(decision, None, ended)
+        channels = passage.to or self.route.to
+        return Entered(Decision(self._name, _SENT, channels, "", self.incident_id(keys[-1])), passage)
 
-    def _with_channels(self, passage: Passage, alert: Alert) -> Passage:
-        """The passage with the channels that tables name for the alert."""
-        ladder = ((after_ns, channel) for after_ns, table in self._named_ladder for channel in table.chosen(alert.get))
-        to = self.route.destinations(alert.get) if self.route.tables else ()
-        return structs.replace(passage, to=to, ladder=tuple(ladder))
+    def _entered(self, match: Passage, run: Run) -> Entered:
+        """What became of a match that entered, and perhaps of others with it."""
+        through: Passage | None = None
+        others: tuple[Emission, ...] = ()
+        for each in run.emissions:
+            passage = each.passage
+            if passage.alert_id == match.alert_id and passage.kind is _SINGLE and each.reason is None:
+                through = passage
+            else:
+                others += (each,)
+        channels = () if through is None else match.to or self.route.to
+        incident = self.incident_id(match.keys[-1])
+        return Entered(Decision(self._name, run.reason or _SENT, channels, run.detail, incident), through, others)
+
+    def _naming_channels(self, read: FirstPassage) -> FirstPassage:
+        """As ``read``, with the channels that tables name for the alert."""
+
+        def passage(alert: Alert, redacted: Alert, event_ns: int) -> Passage:
+            ladder = tuple(
+                [(after_ns, channel) for after_ns, table in self._named_ladder for channel in table.chosen(alert.get)]
+            )
+            to = self.route.destinations(alert.get) if self.route.tables else ()
+            return structs.replace(read(alert, redacted, event_ns), to=to, ladder=ladder)
+
+        return passage
 
     def observe(self, state: State, watch: Watch, key: bytes, seen: Any, now_ns: int, silenced: SilencedBy) -> Run:
         """An alert with this key meets a condition of one of the clauses."""
@@ -220,7 +246,7 @@ class Pipeline:
                 return Run(ended, reason, detail)
             going: tuple[Passage, ...] = ()
             for passage in passages:
-                outcome = self._entered(state, passage, place, now_ns)
+                outcome = self._outcome(state, passage, place, now_ns)
                 if isinstance(outcome, Passage):
                     going += (outcome,)
                 else:
@@ -234,7 +260,7 @@ class Pipeline:
             return Run(ended, reason, detail)
         return Run(self._emissions(passages), reason, detail)
 
-    def _entered(self, state: State, passage: Passage, place: int, now_ns: int) -> Passage | StageResult:
+    def _outcome(self, state: State, passage: Passage, place: int, now_ns: int) -> Passage | StageResult:
         """What the stage at this place does with a passage.
 
         A passage that was held since before a reload has the keys of the clauses that the route had then. They cannot

@@ -17,7 +17,7 @@ from bridge.routing.decision import Decision, Entry, Fault, Routed
 from bridge.routing.incident_channels import IncidentChannels
 from bridge.routing.memory.clauses.stage import Seen
 from bridge.routing.memory.clauses.stages import Watch
-from bridge.routing.memory.decide import Found, Turn, is_plain, merge_emissions, notify, otherwise, plain
+from bridge.routing.memory.decide import Found, Turn, notify, notify_of_alert, otherwise, plain
 from bridge.routing.memory.engine import Engine, event_time
 from bridge.routing.memory.look_back import ClauseLookBack, pending
 from bridge.routing.memory.pipeline import Pipeline
@@ -145,7 +145,7 @@ def offer(
         pipeline = shared.engine.pipelines.get(index)
         try:
             if pipeline is None:
-                plain(program.routes[index], index, alert[0], silenced, found)
+                plain(program.routes[index], alert[0], silenced, found)
             else:
                 partition, route_match = shared.route_match(pipeline, alert, event_ns)
                 routes[partition].append(route_match)
@@ -160,7 +160,7 @@ def offer(
     if not found.decisions:
         found.decisions, notifications = otherwise(program, alert[0], silenced)
     elif found.now:
-        notifications = merge_emissions(program, found.now, alert[0].priority, incident_channels)
+        notifications = notify_of_alert(found.now, alert[0].priority, incident_channels)
     silence = (silenced(alert[0].id) or "") if watches or routes else ""
     about = (alert[0].id, now_ns, event_ns, int(alert[0].priority), silence)
     matches = tuple(
@@ -193,14 +193,14 @@ def take(
     for route in match.routes:
         known = shared.matched(route)
         if known is not None:
-            _enter(*known, match, turn, found)
+            _enter(*known, turn, found)
         else:
             found.decisions.append(not_decided(route))
     if state.is_too_large:
         found.held += shared.engine.evict(state, now_ns, silenced, found.faults)
     notifications: tuple[Notification, ...] = ()
     if found.now:
-        notifications = merge_emissions(program, found.now, Priority(match.priority), incident_channels)
+        notifications = notify_of_alert(found.now, Priority(match.priority), incident_channels)
     notifications += notify(program, found.held, incident_channels)
     return Routed(tuple(found.decisions), notifications, tuple(found.faults))
 
@@ -210,20 +210,11 @@ def not_decided(route: RouteMatch) -> Decision:
     return Decision(route.name, Reason.FAILED, (), NOT_AT_OWNER)
 
 
-def _enter(pipeline: Pipeline, route: RouteMatch, match: Match, turn: Turn, found: Found) -> None:
+def _enter(pipeline: Pipeline, route: RouteMatch, turn: Turn, found: Found) -> None:
     """A route matched."""
     name = pipeline.route.name
     try:
-        run = pipeline.enter(turn.state, route.passage, turn.now_ns, turn.silenced)
+        found.add(pipeline.route, pipeline.enter(turn.state, route.passage, turn.now_ns, turn.silenced))
     except Exception as error:  # noqa: BLE001  # any fault concerns this route only
         found.faults.append(Fault(name, error))
         found.decisions.append(Decision(name, Reason.FAILED, (), type(error).__name__))
-        return
-    channels: tuple[str, ...] = ()
-    for each in run.emissions:
-        if is_plain(each, match.alert_id):
-            channels = route.passage.to or pipeline.route.to
-            found.now.append((each, channels))
-        else:
-            found.held.append(each)
-    found.decisions.append(Decision(name, run.reason or Reason.SENT, channels, run.detail, run.incident))

@@ -82,9 +82,11 @@ class Bench:
         assert not faults
         if 0 in self.matcher.match(alert, self.now):
             pipeline = self.engine.pipelines[0]
-            run = pipeline.enter(self.state, pipeline.passage(alert, alert, event_ns), self.now, self.silenced)
-            self.reasons.append("sent" if run.reason is None else run.reason.value)
-            self._record(run.emissions)
+            entered = pipeline.enter(self.state, pipeline.passage(alert, alert, event_ns), self.now, self.silenced)
+            self.reasons.append(entered.decision.reason.value)
+            if entered.passage is not None:
+                self._record((Emission(0, entered.passage),))
+            self._record(entered.others)
         self._record(self.engine.evict(self.state, self.now, self.silenced, faults))
         assert not faults
 

@@ -50,12 +50,21 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Passage).decode
 
 
+_last_packed: tuple[Passage | None, msgspec.Raw] = (None, msgspec.Raw())
+
+
 def pack(passage: Passage) -> msgspec.Raw:
     """A passage that a row holds, as MessagePack.
 
     One object takes a third of the memory of a passage, and costs less to release and to store. Few are ever read.
+    Rows of several routes hold the same passage one after the other, so the last one is remembered.
     """
-    return msgspec.Raw(_encode(passage))
+    global _last_packed  # noqa: PLW0603
+    known, packed = _last_packed
+    if known is not passage:
+        packed = msgspec.Raw(_encode(passage))
+        _last_packed = (passage, packed)
+    return packed
 
 
 def unpack(packed: msgspec.Raw) -> Passage:
