@@ -10,7 +10,7 @@ from bridge.language.program.clauses import clause_label
 from bridge.routing.memory.clauses.after import RELEASED
 from bridge.routing.memory.clauses.new import MARKS
 from bridge.routing.memory.rows import encode_row
-from bridge.routing.state import State
+from bridge.routing.state import Entry, State
 
 _SAMPLE = 8
 """Rows of a clause whose size is measured."""
@@ -41,12 +41,12 @@ def memory_usage(*states: State) -> tuple[ClauseUsage, ...]:
     for state in states:
         evicted = dict(state.evicted)
         for identity, table in list(state.tables.items()):
-            keys = len(table.rows) - sum(mark in table.rows for mark in _MARKS)
+            keys = len(table.entries) - sum(mark in table.entries for mark in _MARKS)
             gone = evicted.get(identity, 0)
             if keys or gone:
                 route, _, clause = identity.partition("\n")
-                size = keys * (_ROW_BYTES + _content(_some(table.rows)))
-                usage = ClauseUsage(route, clause_label(clause), keys, len(table.due), gone, size)
+                size = keys * (_ROW_BYTES + _content(_some(table.entries)))
+                usage = ClauseUsage(route, clause_label(clause), keys, table.timers(), gone, size)
                 before = found.get(identity)
                 found[identity] = usage if before is None else _sum(before, usage)
     return tuple(found.values())
@@ -59,9 +59,9 @@ def _sum(one: ClauseUsage, other: ClauseUsage) -> ClauseUsage:
     )  # fmt: skip
 
 
-def _some(rows: dict[bytes, Any]) -> list[Any]:
+def _some(entries: dict[bytes, Entry]) -> list[Any]:
     try:
-        return list(islice(rows.values(), _SAMPLE))
+        return [row for row, _ in islice(entries.values(), _SAMPLE)]
     except RuntimeError:  # it changed at this moment
         return []
 

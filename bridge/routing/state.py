@@ -6,13 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import islice
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from bridge.alert import Alert
 
 KEYS_PER_TABLE = 100_000
 KEYS_IN_ALL = 1_000_000
-_NEVER_NS = 1 << 63
+NEVER_NS = 1 << 63
+"""When a row without a timer is due."""
+NO_ENTRY: tuple[None, int] = (None, NEVER_NS)
+"""What a table has of an unknown key."""
 _OLDEST = 512
 _FEW_TIMERS = 1000
 _EVICTED_OF_LARGEST = 64
@@ -41,6 +45,10 @@ class Change(NamedTuple):
     """For each key when its timer fires, in nanoseconds since the epoch; None without a timer."""
 
 
+Entry = tuple[Any, int]
+"""A row, and when its timer fires, in nanoseconds since the epoch; ``NEVER_NS`` without a timer."""
+
+
 @dataclass(slots=True, eq=False)
 class Table:
     """The rows of one clause by key, the longest unused first."""
@@ -49,51 +57,67 @@ class Table:
     state: State
     limit: int = KEYS_PER_TABLE
     """How many rows it may have."""
-    rows: dict[bytes, Any] = field(default_factory=dict)
-    due: dict[bytes, int] = field(default_factory=dict)
-    changed: dict[bytes, Any] = field(default_factory=dict)
-    """The rows that changed since ``State.changes``, by key; None for one that was removed."""
-    _oldest: list[tuple[bytes, Any]] = field(default_factory=list)
-    """Candidates for ``oldest``, the longest unused last. Those whose row is another one by now were used since."""
+    entries: dict[bytes, Entry] = field(default_factory=dict)
+    """The rows with their timers: a lookup finds both, as most tables are too large for the processor's caches."""
+    changed: dict[bytes, Entry] = field(default_factory=dict)
+    """The rows that changed since ``State.changes``, by key; ``NO_ENTRY`` for one that was removed."""
+    _oldest: list[tuple[bytes, Entry]] = field(default_factory=list)
+    """Candidates for ``oldest``, the longest unused last. Those whose entry is another one by now were used since."""
 
     def get(self, key: bytes) -> Any | None:
         """The row of a key, or None."""
-        return self.rows.get(key)
+        return self.entries.get(key, NO_ENTRY)[0]
 
-    def put(self, key: bytes, row: Any, due_ns: int | None = None) -> None:
+    def due_ns(self, key: bytes) -> int | None:
+        """When the timer of a key fires, in nanoseconds since the epoch; None without one."""
+        due_ns = self.entries.get(key, NO_ENTRY)[1]
+        return None if due_ns == NEVER_NS else due_ns
+
+    def rows(self) -> Iterator[tuple[bytes, Any]]:
+        """All keys with their rows."""
+        return ((key, row) for key, (row, _) in self.entries.items())
+
+    def timers(self) -> int:
+        """How many rows have a timer. Callable while another thread changes the table."""
+        return sum(map(NEVER_NS.__ne__, map(itemgetter(1), list(self.entries.values()))))
+
+    def put(self, key: bytes, row: Any, due_ns: int = NEVER_NS) -> None:
         """Replace the row of a key, and its timer."""
-        rows = self.rows
-        if rows.pop(key, None) is None:
+        entries = self.entries
+        before = entries.pop(key, None)
+        entries[key] = entry = (row, due_ns)
+        if before is None:
             self.state.size += 1
-            if len(rows) >= self.limit:
+            if len(entries) > self.limit:
                 self.state.too_large[self.clause] = self
-        rows[key] = row
-        if due_ns is not None:
-            due = self.due
-            if due_ns < due.get(key, _NEVER_NS):
+            if due_ns != NEVER_NS:
                 heappush(self.state.timers, (due_ns, self.clause, key))
-            due[key] = due_ns
-        elif self.due:
-            self.due.pop(key, None)
+        elif due_ns < before[1]:  # else the heap has an entry that is due no later
+            heappush(self.state.timers, (due_ns, self.clause, key))
         changed = self.changed
         if not changed:
             self.state.changed.append(self)
-        changed[key] = row
+        changed[key] = entry
 
-    def replace(self, key: bytes, row: Any, due_ns: int | None) -> None:
+    def replace(self, key: bytes, row: Any, due_ns: int) -> None:
         """Replace the row of a key without using it: it stays as long unused as it was."""
-        if row != self.rows[key] or due_ns != self.due.get(key):
-            self.rows[key] = row
+        before, entry = self.entries[key], (row, due_ns)
+        if entry != before:
+            self.entries[key] = entry
             self._oldest.clear()
-            self._set_timer(key, due_ns)
-            self._mark(key, row)
+            if due_ns < before[1]:
+                heappush(self.state.timers, (due_ns, self.clause, key))
+            self._mark(key, entry)
 
     def remove(self, key: bytes) -> None:
         """Forget a key."""
-        if self.rows.pop(key, None) is not None:
+        if self.entries.pop(key, None) is not None:
             self.state.size -= 1
-            self.due.pop(key, None)
-            self._mark(key, None)
+            self._mark(key, NO_ENTRY)
+
+    def take_timer(self, key: bytes) -> None:
+        """The timer of a key fires: it is no longer set. The journal has it until the row changes."""
+        self.entries[key] = (self.entries[key][0], NEVER_NS)
 
     def oldest(self) -> bytes:
         """The longest unused key. There must be one.
@@ -102,10 +126,10 @@ class Table:
         """
         while True:
             if not self._oldest:
-                self._oldest = list(islice(self.rows.items(), _OLDEST))
+                self._oldest = list(islice(self.entries.items(), _OLDEST))
                 self._oldest.reverse()
-            key, row = self._oldest[-1]
-            if self.rows.get(key) is row:
+            key, entry = self._oldest[-1]
+            if self.entries.get(key) is entry:
                 return key
             self._oldest.pop()
 
@@ -113,7 +137,7 @@ class Table:
         """Remove the longest unused key, and return it with its row. There must be one."""
         key = self.oldest()
         self._oldest.pop()
-        row = self.rows[key]
+        row = self.entries[key][0]
         self.remove(key)
         return key, row
 
@@ -121,22 +145,12 @@ class Table:
         """Count the longest unused key as used now. There must be one."""
         key = self.oldest()
         self._oldest.pop()
-        self.rows[key] = self.rows.pop(key)
+        self.entries[key] = self.entries.pop(key)
 
-    def _mark(self, key: bytes, row: Any) -> None:
+    def _mark(self, key: bytes, entry: Entry) -> None:
         if not self.changed:
             self.state.changed.append(self)
-        self.changed[key] = row
-
-    def _set_timer(self, key: bytes, due_ns: int | None) -> None:
-        """The heap holds an entry for the key that is due no later: a timer that was moved on needs no other."""
-        if due_ns is None:
-            self.due.pop(key, None)
-            return
-        before = self.due.get(key)
-        self.due[key] = due_ns
-        if before is None or due_ns < before:
-            heappush(self.state.timers, (due_ns, self.clause, key))
+        self.changed[key] = entry
 
 
 class _Tables(dict[str, Table]):
@@ -186,13 +200,12 @@ class State:
     def load(self, clause: str, key: bytes, row: Any, due_ns: int | None) -> None:
         """Add a stored row, at start. Rows come in any order."""
         table = self.table(clause)
-        if key not in table.rows:
+        if key not in table.entries:
             self.size += 1
-        table.rows[key] = row
+        table.entries[key] = (row, NEVER_NS if due_ns is None else due_ns)
         if due_ns is not None:
-            table.due[key] = due_ns
             heappush(self.timers, (due_ns, clause, key))
-        if len(table.rows) > table.limit:
+        if len(table.entries) > table.limit:
             self.too_large[clause] = table
 
     def use_limits(self, keys_per_clause: Mapping[str, int]) -> None:
@@ -200,13 +213,13 @@ class State:
         self.keys_per_clause = keys_per_clause
         for clause, table in self.tables.items():
             table.limit = keys_per_clause.get(clause, self.keys_per_table)
-            if len(table.rows) > table.limit:
+            if len(table.entries) > table.limit:
                 self.too_large[clause] = table
 
     def forget(self, clause: str) -> int:
         """Remove all rows of a clause, and return how many there were."""
         table = self.tables.pop(clause, None)
-        keys = [] if table is None else list(table.rows)
+        keys = [] if table is None else list(table.entries)
         for key in keys:
             table.remove(key)  # type: ignore[union-attr]  # there are no keys without a table
         return len(keys)
@@ -214,12 +227,12 @@ class State:
     def rename(self, clause: str, renamed: str) -> None:
         """Move the rows of a clause to another identity; rows that are there already stay."""
         before = self.tables[clause]
-        rows, due = list(before.rows.items()), dict(before.due)
+        entries = list(before.entries.items())
         self.forget(clause)
         table = self.table(renamed)
-        for key, row in rows:
-            if key not in table.rows:
-                table.put(key, row, due.get(key))
+        for key, (row, due_ns) in entries:
+            if key not in table.entries:
+                table.put(key, row, due_ns)
 
     def next_due(self) -> int | None:
         """When the earliest timer fires, in nanoseconds since the epoch."""
@@ -227,10 +240,10 @@ class State:
         while timers:
             entry_ns, clause, key = timers[0]
             table = self.tables.get(clause)
-            due_ns = None if table is None else table.due.get(key)
+            due_ns = NEVER_NS if table is None else table.entries.get(key, NO_ENTRY)[1]
             if due_ns == entry_ns:
                 return due_ns
-            if due_ns is None or due_ns < entry_ns:  # removed, or there is an earlier entry
+            if due_ns == NEVER_NS or due_ns < entry_ns:  # removed, or there is an earlier entry
                 heappop(timers)
             else:
                 heapreplace(timers, (due_ns, clause, key))
@@ -243,7 +256,7 @@ class State:
             return None
         _, clause, key = heappop(self.timers)
         table = self.tables[clause]
-        table.due.pop(key, None)
+        table.take_timer(key)
         return table, key
 
     def due(self, now_ns: int, limit: int) -> list[tuple[Table, bytes]]:
@@ -263,13 +276,13 @@ class State:
         """
         while self.too_large:
             clause, table = next(iter(self.too_large.items()))
-            yield from _until_smaller(table, len(table.rows) - table.limit)
+            yield from _until_smaller(table, len(table.entries) - table.limit)
             self.too_large.pop(clause, None)
         while self.size > self.keys_in_all:
-            largest = max(self.tables.values(), key=lambda table: len(table.rows))
-            rows = len(largest.rows)
+            largest = max(self.tables.values(), key=lambda table: len(table.entries))
+            rows = len(largest.entries)
             yield from _until_smaller(largest, min(self.size - self.keys_in_all, _EVICTED_OF_LARGEST))
-            if len(largest.rows) >= rows:
+            if len(largest.entries) >= rows:
                 return
 
     @property
@@ -286,22 +299,29 @@ class State:
         changed, self.changed = self.changed, []
         found = []
         for table in changed:
-            keys, rows = list(table.changed), list(table.changed.values())
+            keys = list(table.changed)
+            rows, due_ns = zip(*table.changed.values(), strict=True)
             table.changed = {}
-            found.append(Change(table.clause, keys, rows, list(map(table.due.get, keys))))
+            timers = [None if each == NEVER_NS else each for each in due_ns] if NEVER_NS in due_ns else due_ns
+            found.append(Change(table.clause, keys, rows, timers))
         return tuple(found)
 
     def _sweep_timers(self) -> None:
         """Remove the entries of timers that were removed or moved on."""
         tables = self.tables.values()
-        self.timers = [(due_ns, table.clause, key) for table in tables for key, due_ns in table.due.items()]
+        self.timers = [
+            (due_ns, table.clause, key)
+            for table in tables
+            for key, (_, due_ns) in table.entries.items()
+            if due_ns != NEVER_NS
+        ]
         heapify(self.timers)
 
 
 def _until_smaller(table: Table, count: int) -> Iterator[Table]:
     """The table for each row that is to be evicted, until it has ``count`` rows fewer or each row was tried."""
-    wanted = max(0, len(table.rows) - count)
-    for _ in range(len(table.rows)):
-        if len(table.rows) <= wanted:
+    wanted = max(0, len(table.entries) - count)
+    for _ in range(len(table.entries)):
+        if len(table.entries) <= wanted:
             return
         yield table

@@ -156,7 +156,7 @@ def test_an_eviction_that_fails_costs_no_other_notification(journal: Journal, mo
     assert claimed(journal) == {
         "broken": [(HEALTH_ALERT_ROUTE,)], "chat": [("plain",)] * 4, "pager": [("kept",)] * 2,
     }  # fmt: skip
-    assert len(intake._state.table("broken\na").rows) == 2
+    assert len(intake._state.table("broken\na").entries) == 2
     assert not list(journal.history.quarantine())
 
 
@@ -187,12 +187,12 @@ def test_a_row_that_cannot_be_stored_costs_no_other_row(journal: Journal) -> Non
     intake = intake_of(journal, program(After("a", 3, 3600 * SECOND, ("proc.name",))))
     intake.accept(Batch("s", now, tuple(alert(n, fields={"proc.name": f"p{n}"}) for n in range(5))))
     table = intake._state.table("broken\na")
-    keys = list(table.rows)
+    keys = list(table.entries)
     table.put(keys[2], {"not": object()})
     intake.accept(Batch("s", now, (alert(6, fields={"proc.name": "p6"}),)))
     stored = load_state(journal.memory).table("broken\na")
-    assert len(stored.rows) == 6
-    assert set(keys) <= stored.rows.keys()
+    assert len(stored.entries) == 6
+    assert set(keys) <= stored.entries.keys()
     assert journal.history.alert_count() == 6
     (message,) = journal.history.quarantine()
     assert message.reason.startswith("is the state of a key that could not be stored because of an internal error")

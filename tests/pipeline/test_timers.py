@@ -117,14 +117,14 @@ def test_a_fault_of_one_timer_costs_no_other_notification(tmp_path: Path) -> Non
     with closing(open_for_router(tmp_path / "j.db")) as journal:
         intake = intake_of(journal, Group("g", ("proc.name",), SECOND, 3600 * SECOND))
         intake.accept(Batch("s", now, tuple(alert(n, fields={"proc.name": f"p{n}"}) for n in range(3))))
-        (table,) = (each for each in intake._state.tables.values() if each.due)
-        broken = list(table.rows)[1]
-        table.rows[broken] = "not a row"
+        (table,) = (each for each in intake._state.tables.values() if each.timers())
+        broken = list(table.entries)[1]
+        table.entries[broken] = ("not a row", table.entries[broken][1])
         with capture_logs() as logs:
             intake.fire_timers(now + 2 * SECOND, 100)
         assert [(each["event"], each["route"]) for each in logs] == [("route failed", "r")]
         assert kinds(journal) == [(NotificationKind.SINGLE, 1)] * 2
-        assert broken in load_state(journal.memory).table(table.clause).due
+        assert load_state(journal.memory).table(table.clause).due_ns(broken)
 
 
 @pytest.mark.parametrize("together", [True, False])

@@ -209,7 +209,7 @@ def test_a_row_whose_alert_cannot_be_read_does_not_stop_other_timers() -> None:
     for second, user in enumerate(("root", "eve")):
         router.route(state, shell(second, user), at(second))
     table = state.table("limited\nincident")
-    key, row = next(iter(table.rows.items()))
+    key, row = next(table.rows())
     table.put(key, msgspec.structs.replace(row, packed=msgspec.Raw(b"\x01")), at(60))
     silences = Silences((Silence("s1", condition("rule = other"), at(0), at(600)),), {})
     found, timers = router.due_alerts(state, at(120), 100, silences)

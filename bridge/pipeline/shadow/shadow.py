@@ -280,10 +280,10 @@ def _copied(state: State | None, router: Router) -> State:
         return copied
     for clause in router.engine.clauses & state.tables.keys():
         table = state.tables[clause]
-        for key, row in table.rows.items():
+        for key, row in table.rows():
             if copied.size >= KEYS:
                 return copied
             if key == LOOKING_BACK:  # the shadow does not look back
                 continue
-            copied.load(clause, key, row, table.due.get(key))
+            copied.load(clause, key, row, table.due_ns(key))
     return copied

@@ -21,7 +21,7 @@ from bridge.routing.memory.clauses.sequence import Waiting
 from bridge.routing.memory.clauses.throttle import Slots
 from bridge.routing.memory.clauses.unless import Sightings
 from bridge.routing.memory.incident import Incident
-from bridge.routing.state import State
+from bridge.routing.state import NEVER_NS, State
 
 FUTURE_NS = 60_000_000_000
 """How far ahead of the clock an event time may be."""
@@ -30,10 +30,9 @@ FUTURE_NS = 60_000_000_000
 def follow(state: State, step: Step) -> int:
     """Move every time in the state. Returns how many rows there are."""
     for table in state.tables.values():
-        for key, row in list(table.rows.items()):
-            due_ns = table.due.get(key)
+        for key, (row, due_ns) in list(table.entries.items()):
             moved = Sighting(step.moved(row.last_ns)) if key == STARTED else _moved(row, step)
-            table.replace(key, moved, None if due_ns is None else step.moved(due_ns))
+            table.replace(key, moved, due_ns if due_ns == NEVER_NS else step.moved(due_ns))
     return state.size
 
 

@@ -12,7 +12,7 @@ from bridge.routing.memory.clauses.stage import StageResult
 from bridge.routing.memory.held_back import HeldBack
 from bridge.routing.notification import NotificationKind
 from bridge.routing.reason import Reason
-from bridge.routing.state import Table
+from bridge.routing.state import NO_ENTRY, Table
 
 DAY_NS = 86_400_000_000_000
 RESOLVE_AFTER_NS = DAY_NS
@@ -77,7 +77,7 @@ class IncidentStage:
 
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Passage:
         """A notification goes out: it opens the incident of its key, or belongs to the open one."""
-        row: Incident | None = table.rows.get(key)
+        row: Incident | None = table.entries.get(key, NO_ENTRY)[0]
         to = passage.to or self._to
         if row is None or row.state is _RESOLVED:
             ladder = (*self._ladder, *passage.ladder) if passage.ladder else self._ladder
@@ -163,7 +163,7 @@ class IncidentStage:
 
     def held_back(self, table: Table, key: bytes, now_ns: int) -> None:
         """A clause holds an alert of the incident back, which is not silenced: an overdue escalation is due now."""
-        row: Incident | None = table.rows.get(key)
+        row: Incident | None = table.entries.get(key, NO_ENTRY)[0]
         if row is not None and row.state is _OPEN and any(due_ns <= now_ns for due_ns, _ in row.pending):
             self._store(table, key, row)
 

@@ -65,7 +65,7 @@ def prepare(engine: Engine, redactions: Sequence[Redaction], state: State, now_n
             table = state.table(identity)
             if table.get(STARTED) is not None:
                 continue
-            if recorded and not table.rows and not redacted_fields(clause.key_fields, redactions):
+            if recorded and not table.entries and not redacted_fields(clause.key_fields, redactions):
                 table.put(LOOKING_BACK, Sighting(0))
             table.put(STARTED, Sighting(now_ns))
 
@@ -178,7 +178,7 @@ def _by_time(each: ClauseLookBack, state: State, table: Table) -> list[tuple[int
     """What was found, as event time, key and content: the latest that there is room for, the oldest first."""
     found = [(_time(content), key, content) for key, content in each.found.items()]
     each.found = {}
-    room = max(0, min(table.limit - len(table.rows), state.keys_in_all - state.size))
+    room = max(0, min(table.limit - len(table.entries), state.keys_in_all - state.size))
     return sorted(found, key=lambda entry: entry[:2])[-room:] if room else []
 
 
@@ -188,7 +188,7 @@ def _apply(
     table = state.table(each.identity)
     for event_ns, key, content in entries:
         row = table.get(key)
-        if row is None and (len(table.rows) >= table.limit or state.size >= state.keys_in_all):
+        if row is None and (len(table.entries) >= table.limit or state.size >= state.keys_in_all):
             continue  # those that were received since are more useful
         if isinstance(content, int):
             if row is None or row.last_ns < event_ns:

@@ -35,7 +35,7 @@ from bridge.routing.memory.incident import RESOLVE_AFTER_NS, Incident, IncidentS
 from bridge.routing.memory.keys import HASH_SIZE, key_reader, shown_key
 from bridge.routing.notification import NotificationKind
 from bridge.routing.reason import Reason
-from bridge.routing.state import State, Table
+from bridge.routing.state import NO_ENTRY, State, Table
 
 _BLANK = make_alert(
     time_ns=0, priority=Priority.DEBUG, rule="", source="", hostname="", tags=(), output="", fields={}
@@ -216,7 +216,7 @@ class Pipeline:
         place = self._by_identity[table.clause]
         key, row = table.take_oldest()
         outcome = self._stages[place].stage.evict(table, key, row, now_ns)
-        if key not in table.rows:  # some rows say something of the clause itself and stay
+        if key not in table.entries:  # some rows say something of the clause itself and stay
             state.evicted[table.clause] = state.evicted.get(table.clause, 0) + 1
         if self._silenced_before <= place < len(self._stages) - 1:  # an escalation could not be sent later
             outcome = structs.replace(outcome, passed=tuple(_loud(outcome.passed, silenced)))
@@ -287,7 +287,7 @@ class Pipeline:
     def _ended(self, state: State, passage: Passage, now_ns: int) -> tuple[Emission, ...]:
         """The end of the incident that the silence of a key opened: the key is back."""
         table, key = state.table(self.incident_table), passage.keys[-1]
-        row: Incident | None = table.rows.get(key)
+        row: Incident | None = table.entries.get(key, NO_ENTRY)[0]
         if row is None or passage.event_ns <= row.passage.event_ns:
             return ()
         return self._emissions(self.incidents.resolve(table, key, "", now_ns).passed)
@@ -310,7 +310,7 @@ class Pipeline:
                 case _:
                     pass
             table = state.tables.get(placed.identity)
-            row, due_ns = (None, None) if table is None else (table.get(key), table.due.get(key))
+            row, due_ns = (None, None) if table is None else (table.get(key), table.due_ns(key))
             name = (
                 f"incident {self.incident_id(key)}" if placed.clause is None else placed.clause.text.partition(" ")[0]
             )
@@ -319,7 +319,7 @@ class Pipeline:
     def listed(self, state: State) -> Iterator[tuple[str, bytes, Incident]]:
         """The incidents of the route: id, key and record, the longest unused first."""
         table = state.tables.get(self.incident_table)
-        for key, row in () if table is None else list(table.rows.items()):
+        for key, row in () if table is None else list(table.rows()):
             yield self.incident_id(key), key, row
 
     def acknowledge(self, state: State, key: bytes, actor: str, now_ns: int) -> Run:

@@ -30,7 +30,7 @@ def location(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def remembered(state: State) -> dict[tuple[str, bytes], Any]:
-    return {(table.clause, key): row for table in state.tables.values() for key, row in table.rows.items()}
+    return {(table.clause, key): row for table in state.tables.values() for key, row in table.rows()}
 
 
 def run_alone(journal: Journal) -> State:

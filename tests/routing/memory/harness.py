@@ -108,8 +108,8 @@ class Bench:
         """Store the state as the journal would, and load it into a new one."""
         stored = State(self.state.keys_per_table)
         for table in self.state.tables.values():
-            for key, row in table.rows.items():
-                stored.load(table.clause, key, decode_row(encode_row(row)), table.due.get(key))
+            for key, row in table.rows():
+                stored.load(table.clause, key, decode_row(encode_row(row)), table.due_ns(key))
         self.state = stored
         self.engine = Engine(self.program, {}, SECRET)
         self.engine.start(self.state, self.now)

@@ -247,13 +247,13 @@ class Memory(RuleBasedStateMachine):
     def reload(self, name: str, further: int) -> None:
         """One clause has changed: its state is forgotten, the state of all others is not."""
         self.windows[name] = WINDOWS[(WINDOWS.index(self.windows[name]) + further) % len(WINDOWS)]
-        before = {clause: dict(table.rows) for clause, table in self.state.tables.items() if table.rows}
+        before = {clause: dict(table.rows()) for clause, table in self.state.tables.items() if table.entries}
         self.router = self.compiled()
         forgotten = self.router.start(self.state, self.wall)
         changed = {each for each in before if each.startswith(name + "\n") and each != f"{name}\nincident"}
         assert {clause for clause, rows in forgotten.items() if rows} == changed
         for clause in before.keys() - changed:
-            assert self.state.tables[clause].rows == before[clause]
+            assert dict(self.state.tables[clause].rows()) == before[clause]
         self.store()
         old, new = self.definitions[name], self.definition(name)
         new.lines = old.lines

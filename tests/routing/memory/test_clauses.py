@@ -146,7 +146,9 @@ def test_a_notification_that_takes_the_slot_carries_the_count() -> None:
     assert bench.lines() == ["0s single x1 #1", "610s single x1 #3 +1 held"]
     bench.pass_until(5000)
     assert len(bench.lines()) == 2
-    assert not bench.state.size or all("incident" in each.clause for each in bench.state.tables.values() if each.rows)
+    assert not bench.state.size or all(
+        "incident" in each.clause for each in bench.state.tables.values() if each.entries
+    )
 
 
 def test_group_sends_a_digest_after_the_wait_and_then_every_interval() -> None:
@@ -394,7 +396,7 @@ def test_an_escalation_goes_out_unless_somebody_acknowledges() -> None:
     bench = Bench(Throttle("", 1, MINUTE, POD), escalations=(Escalation("oncall", 15 * MINUTE),))
     bench.event(0)
     table = bench.state.table(pipeline.incident_table)
-    assert pipeline.incidents.acknowledge(table, next(iter(table.rows)), "alice", bench.now)
+    assert pipeline.incidents.acknowledge(table, next(iter(table.entries)), "alice", bench.now)
     bench.pass_until(1000)
     assert bench.lines() == ["0s single x1 #1"]
 

@@ -38,8 +38,8 @@ def test_partners_and_sightings_stay_in_order() -> None:
     state.load("join", b"k", Partners(((START, "a", {}), (later, "b", {}))), None)
     state.load("unless", b"k", Sightings(((START, "a"), (later, "b"))), None)
     follow(state, STEP)
-    assert state.table("join").rows[b"k"].partners == ((NOW, "b", {}), (START, "a", {}))
-    assert state.table("unless").rows[b"k"].times == ((NOW, "b"), (START, "a"))
+    assert state.table("join").get(b"k").partners == ((NOW, "b", {}), (START, "a", {}))
+    assert state.table("unless").get(b"k").times == ((NOW, "b"), (START, "a"))
 
 
 def test_an_alert_that_waits_is_joined_with_one_of_the_same_time() -> None:

@@ -79,7 +79,7 @@ def test_eviction_ends_where_only_rows_are_left_that_come_back(keys_in_all: int)
         bench.engine.pipelines[0].evict(bench.state, table, bench.now, bench.silenced)
         assert evicted < 20
     event(bench, 0, "p")
-    assert bench.state.table("r\nn").rows.keys() >= MARKS
+    assert bench.state.table("r\nn").entries.keys() >= MARKS
 
 
 def test_the_latest_match_of_one_key_is_sent_in_each_window_and_counting_starts_from_zero() -> None:

@@ -76,7 +76,7 @@ def test_more_keys_than_there_is_room_for_do_not_push_out_any() -> None:
     found.collect(state, [(event(START - MINUTE + n, hostname=f"h{n}"), START) for n in range(50)])
     assert found.apply(state, START, 100)
     assert not state.is_too_large
-    hosts = {row.passage.event_ns - START + MINUTE for row in state.tables[next(iter(state.tables))].rows.values()
+    hosts = {row.passage.event_ns - START + MINUTE for _, row in state.tables[next(iter(state.tables))].rows()
              if hasattr(row, "passage")}  # fmt: skip
     assert hosts
     assert hosts <= set(range(40, 50))

@@ -59,7 +59,7 @@ def test_a_row_of_an_older_journal_is_used() -> None:
     bench.state.load("r\n", OLDER_KEY, row, START + 35 * SECOND)
     bench.numbers[attempt.passage.alert_id] = 1
     bench.pass_until(40)
-    (left,) = [decode_row(encode_row(each)) for each in bench.state.table("r\n").rows.values()]
+    (left,) = [decode_row(encode_row(each)) for _, each in bench.state.table("r\n").rows()]
     assert (len(left.attempts), left.early) == (1, ())
     bench.pass_until(100)
     assert bench.lines() == ["96s single x1 #1"]

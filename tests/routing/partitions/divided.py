@@ -38,7 +38,7 @@ class DividedState:
         found: dict[str, Table] = {}
         for part in self.parts:
             for clause, table in part.tables.items():
-                found.setdefault(clause, Table(clause, State())).rows.update(table.rows)
+                found.setdefault(clause, Table(clause, State())).entries.update(table.entries)
         return found
 
     @property
@@ -66,8 +66,8 @@ class DividedState:
         part = State(self.keys_per_table) if self.keys_per_table < KEYS_PER_TABLE else self.router.shared.state()
         part.evicted = self.parts[partition].evicted
         for table in self.parts[partition].tables.values():
-            for key, row in table.rows.items():
-                part.load(table.clause, key, decode_row(encode_row(row)), table.due.get(key))
+            for key, row in table.rows():
+                part.load(table.clause, key, decode_row(encode_row(row)), table.due_ns(key))
         self.parts[partition] = part
 
     def follow(self, step: Step) -> None:

@@ -38,7 +38,7 @@ class AbsentStage:
         if row is None or passage.event_ns >= row.passage.event_ns:
             latest, due_ns = passage, passage.event_ns + self._window_ns + self._late_ns
         else:  # its timer moves with the clock, and stays
-            latest, due_ns = row.passage, table.due.get(key, now_ns)
+            latest, due_ns = row.passage, table.due_ns(key) or now_ns
         table.put(key, LastSeen(latest), max(due_ns, now_ns + 1))
         seen, silent = moment(latest.event_ns, now_ns), moment(latest.event_ns + self._window_ns, now_ns)
         return StageResult(reason=Reason.KEY_PRESENT, detail=f"seen at {seen}, missed from {silent} on")

@@ -13,7 +13,7 @@ from bridge.routing.memory.clauses.stage import LATENESS_NS, StageResult
 from bridge.routing.memory.keys import HASH_SIZE
 from bridge.routing.memory.moments import moment
 from bridge.routing.reason import Reason
-from bridge.routing.state import Table
+from bridge.routing.state import NO_ENTRY, Table
 
 
 class Window(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
@@ -62,7 +62,7 @@ class AfterStage:
         """Pass the N-th match and empty the window. With ``distinct``, the key ends with the hash of F."""
         if self._distinct:
             return self._enter_distinct(table, passage, key, now_ns)
-        row: Window | None = table.rows.get(key)
+        row: Window | None = table.entries.get(key, NO_ENTRY)[0]
         times = (passage.event_ns,) if row is None else self._times(row, passage.event_ns)
         if len(times) < self._count:
             return self._wait(table, key, Window(times[-1], pack(passage), times, _NO_VALUES), times[0], now_ns)
@@ -71,7 +71,7 @@ class AfterStage:
 
     def _enter_distinct(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Passage | StageResult:
         key, value = key[:-HASH_SIZE], key[-HASH_SIZE:]
-        row: Window | None = table.rows.get(key)
+        row: Window | None = table.entries.get(key, NO_ENTRY)[0]
         newest = passage.event_ns if row is None else max(row.newest_ns, passage.event_ns)
         values = self._values(row, passage, newest, value)
         if len(values) < self._count:

@@ -42,7 +42,7 @@ class GroupStage:
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """Add the alert to the group of its key."""
         row: OpenGroup | None = table.get(key)
-        due_ns = now_ns + self._wait_ns if row is None else table.due.get(key, now_ns + self._every_ns)
+        due_ns = now_ns + self._wait_ns if row is None else table.due_ns(key) or now_ns + self._every_ns
         row = row or OpenGroup()
         worst = tuple(sorted((*row.worst, (passage.severity, passage.event_ns, passage.alert_id)))[: self._limit])
         if row.latest is not None and worst[0][2] != passage.alert_id and passage.values != row.latest.values:

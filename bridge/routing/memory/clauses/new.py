@@ -71,12 +71,12 @@ class NewStage:
     def _expire(self, table: Table, event_ns: int) -> None:
         """Remove the longest unused combinations that are too old to matter."""
         for _ in range(_EXPIRED_PER_MATCH):
-            if not table.rows:
+            if not table.entries:
                 return
             key = table.oldest()
             if key in MARKS:
                 table.keep_oldest()
-            elif table.rows[key].last_ns <= event_ns - self._window_ns - LATENESS_NS:
+            elif table.entries[key][0].last_ns <= event_ns - self._window_ns - LATENESS_NS:
                 table.remove(key)
             else:
                 return

@@ -12,7 +12,7 @@ from bridge.routing.memory.clauses.stage import StageResult
 from bridge.routing.memory.moments import moment
 from bridge.routing.notification import NotificationKind
 from bridge.routing.reason import Reason
-from bridge.routing.state import Table
+from bridge.routing.state import NO_ENTRY, Table
 
 
 class Slots(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
@@ -37,7 +37,7 @@ class ThrottleStage:
 
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Passage | StageResult:
         """Send the notification if a slot is free; it carries how many were held back."""
-        row: Slots | None = table.rows.get(key)
+        row: Slots | None = table.entries.get(key, NO_ENTRY)[0]
         if row is None:
             table.put(key, Slots((now_ns,)), now_ns + self._window_ns)
             return passage
