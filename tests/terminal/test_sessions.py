@@ -216,6 +216,18 @@ def test_kubernetes_says_who_opened_a_session(records: list[tuple[str, int]], ex
         assert f"root ({' or '.join(expected)}, by Kubernetes audit) typed in prod/api-0: ls" == alert_of(found).output
 
 
+@pytest.mark.parametrize("leader", [False, True])
+def test_who_opened_a_session_is_not_said_of_one_that_was_open_before(leader: bool) -> None:
+    """The bridge saw it first in the middle, just after somebody else opened another session in the pod."""
+    shell = Typist(now_ns=START + 3600 * SECOND)
+    shell.run("ls", 200)
+    if leader:
+        shell.now_ns += 10 * SECOND
+        shell.type("id")
+    alerts = [audited("mallory", START + 3599 * SECOND), audited("alice", START - SECOND), *shell.alerts]
+    assert [each.users for each in commands_of(alerts)] == ([(), ("alice",)] if leader else [()])
+
+
 def test_numbers_of_terminals_repeat_in_containers_and_over_time() -> None:
     """The same numbers in another container, or of another shell later, are another session."""
     shells = [Typist(), Typist(container="other"), Typist(started_ns=START + 100 * SECOND)]

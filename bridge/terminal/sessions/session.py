@@ -45,6 +45,11 @@ class Session(msgspec.Struct):
         identity = session_id(first.hostname, first.container, first.terminal, first.session, started_ns)
         return cls(identity, key_of(first), started_ns, leader_ns)
 
+    def see_leader(self, observation: Observation) -> None:
+        """Note when the process that leads the session was started, if the observation is of that process."""
+        if not self.leader_ns and leads(observation):
+            self.leader_ns = observation.pid_ts
+
     def is_followed_by(self, observation: Observation) -> bool:
         """Whether the observation is of another session, which got the same numbers."""
         return bool(self.leader_ns and observation.pid_ts and leads(observation)) and (

@@ -140,7 +140,9 @@ class Sessions(msgspec.Struct):
         if not session.pending:
             self.open.pop(session.key, None)
         place = pending.place
-        users = self.users.of(place.get("k8s.ns.name", ""), place.get("k8s.pod.name", ""), session.started_ns)
+        users: tuple[str, ...] = ()
+        if session.leader_ns:  # else it is not known when the session began, and who opened it
+            users = self.users.of(place.get("k8s.ns.name", ""), place.get("k8s.pod.name", ""), session.leader_ns)
         finished.append(session.command(pending, users))
 
     def _exec(self, observation: Observation, now_ns: int, finished: list[Command]) -> None:
@@ -244,6 +246,7 @@ class Sessions(msgspec.Struct):
             self._end_session(session, finished)
             session = None
         session = self.sessions.pop(key) if session is not None else Session.opened(observation)
+        session.see_leader(observation)
         self.sessions[key] = session
         if len(self.sessions) > MAX_SESSIONS:
             self._end_session(next(iter(self.sessions.values())), finished)
