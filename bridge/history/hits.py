@@ -70,12 +70,14 @@ class HitCount:
         return self.hits
 
     def _by_segment(self, piece: Piece, segment: Segment, may_continue: Callable[[], bool]) -> bool:
-        """Whether the segment is still there."""
+        """Whether the segment is still there, and as it was."""
         recent = piece.numbers.stop > min(self._starts, default=0)
         found: list[tuple[RouteHits, list[int], int]] = []
         try:
             reader = SegmentReader(segment.path)
             try:
+                if not reader.covers(piece.numbers):
+                    return False
                 for route, hits in self.hits.routes.items():
                     if not may_continue():
                         raise _TimeIsUpError

@@ -83,7 +83,7 @@ class Search:
         except sqlite3.Error:
             return rest
         try:
-            pages = reader.candidates(query, numbers)
+            pages = reader.candidates(query, numbers) if reader.covers(numbers) else None
             if pages is None:
                 return rest
             for page in pages:

@@ -320,6 +320,20 @@ def test_a_reader_notices_that_a_segment_was_written_again(journal: Journal) -> 
     assert [each.covered.last for each in reader.segments()] == [3, 5]
 
 
+def test_a_search_notices_that_the_index_is_written_again(journal: Journal) -> None:
+    """It was deleted while the search ran, as it may be at any time: the first alerts are not in the new file yet."""
+    fill(journal, 12)
+    folder = index_all(journal)
+    search = Search(journal.history, folder).newest(WORD, journal.history.span())
+    first = next(search)
+    for path in folder.files():
+        folder.remove(path)
+    indexer = Indexer(journal.history, folder, BOOT, 5, 1)
+    indexer.step()
+    indexer.close()
+    assert [first.number, *(each.number for each in search)] == list(range(12, 0, -1))
+
+
 def test_an_indexer_continues_where_another_one_stopped(journal: Journal) -> None:
     """A restart of the bridge does not begin a new segment."""
     fill(journal, 2)

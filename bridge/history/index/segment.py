@@ -113,6 +113,11 @@ class SegmentReader:
         self._connection = _connect(path)
         self._has_vocabulary = False
 
+    def covers(self, numbers: range) -> bool:
+        """Whether it has these alerts. A file that was written again since its folder was read may have fewer."""
+        covered = _covered(self._connection)
+        return covered is not None and covered.first <= numbers.start and numbers.stop - 1 <= covered.last
+
     def candidates(self, query: Query, numbers: range) -> Iterator[list[int]] | None:
         """Pages of the numbers of alerts that may be wanted, the newest first. None if the query narrows nothing."""
         text = fts_text(query, self._expand)
@@ -167,11 +172,15 @@ def read_covered(path: Path) -> Covered | None:
     """What the segment at a path covers; None if it cannot be read."""
     try:
         with closing(_connect(path)) as connection:
-            if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-                return None
-            row = connection.execute("SELECT first, last, day, alerts, boot, newest, newest_id FROM covered").fetchone()
+            return _covered(connection)
     except sqlite3.Error:
         return None
+
+
+def _covered(connection: sqlite3.Connection) -> Covered | None:
+    if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+        return None
+    row = connection.execute("SELECT first, last, day, alerts, boot, newest, newest_id FROM covered").fetchone()
     return None if row is None else Covered(*row)
 
 
