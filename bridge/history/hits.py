@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from bridge.history.index.folder import IndexFolder, Piece, Segment, own_segments
-from bridge.history.index.segment import SegmentReader
+from bridge.history.index.segment import DAMAGED, SegmentReader
 from bridge.history.index.terms import ROUTE, exact_term
 from bridge.journal.protocols import History
 
@@ -88,7 +87,7 @@ class HitCount:
                         found.append((hits, [], reader.newest(term, piece.numbers)))
             finally:
                 reader.close()
-        except sqlite3.Error:  # it was removed, because one of its alerts was purged
+        except DAMAGED:  # it was removed, because one of its alerts was purged
             return False
         for hits, counts, last in found:
             for index, count in enumerate(counts):

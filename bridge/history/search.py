@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from heapq import merge
@@ -10,7 +9,7 @@ from heapq import merge
 from bridge.history.index.folder import IndexFolder, Piece, Segment, own_segments
 from bridge.history.index.plan import plan
 from bridge.history.index.query import EVERYTHING, Query
-from bridge.history.index.segment import SegmentReader
+from bridge.history.index.segment import DAMAGED, SegmentReader
 from bridge.history.wanted import Wanted
 from bridge.journal.protocols import History
 from bridge.journal.records import RecordedAlert
@@ -80,7 +79,7 @@ class Search:
         rest = numbers
         try:
             reader = SegmentReader(segment.path)
-        except sqlite3.Error:
+        except DAMAGED:
             return rest
         try:
             pages = reader.candidates(query, numbers) if reader.covers(numbers) else None
@@ -92,7 +91,7 @@ class Search:
                         yield each
                 rest = range(numbers.start, page[-1])
                 at(page[-1])
-        except sqlite3.Error:
+        except DAMAGED:
             return rest
         finally:
             reader.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -250,7 +251,7 @@ def test_a_purge_while_no_bridge_indexed_is_noticed(journal: Journal) -> None:
     assert "word0" not in indexed_words(folder)
 
 
-@pytest.mark.parametrize("damage", ["remove", "truncate", "garbage"])
+@pytest.mark.parametrize("damage", ["remove", "truncate", "null", "schema", "garbage"])
 def test_a_missing_or_damaged_index_is_rebuilt(journal: Journal, damage: str) -> None:
     """Until then the search reads the journal."""
     fill(journal, 12)
@@ -261,6 +262,15 @@ def test_a_missing_or_damaged_index_is_rebuilt(journal: Journal, damage: str) ->
             path.unlink()
     elif damage == "truncate":
         victim.write_bytes(b"")
+    elif damage == "null":
+        with closing(sqlite3.connect(victim)) as connection:
+            connection.executescript(
+                "DROP TABLE covered; CREATE TABLE covered (first, last, day, alerts, boot, newest, newest_id)"
+            )
+            connection.execute("INSERT INTO covered (first) VALUES (1)")
+            connection.commit()
+    elif damage == "schema":  # SQLite's message quotes it
+        victim.write_bytes(victim.read_bytes().replace(b"CREATE TABLE covered", b"CREATE \xd1ABLE covered"))
     else:
         victim.write_bytes(victim.read_bytes()[:4096] + b"\xff" * 8192)
     fresh = IndexFolder(journal_path(journal))

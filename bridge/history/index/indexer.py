@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import islice, takewhile
@@ -12,7 +11,7 @@ import structlog
 
 from bridge.common.clocks.times import DAY_NS
 from bridge.history.index.folder import IndexFolder, Segment, own_segments
-from bridge.history.index.segment import Covered, SegmentWriter
+from bridge.history.index.segment import DAMAGED, Covered, SegmentWriter
 from bridge.history.index.terms import terms_text
 from bridge.journal.protocols import History
 from bridge.journal.records import RecordedAlert
@@ -65,7 +64,7 @@ class Indexer:
             else:  # all of them were purged
                 self._folder.raise_floor(gap.stop - 1)
             self.fails = False
-        except sqlite3.Error as error:
+        except DAMAGED as error:
             if not self.fails:
                 self._log.warning("index not written; retrying", problem=str(error))
             self.fails = True
@@ -156,7 +155,7 @@ class Indexer:
     def _abandon(self) -> None:
         """Remove the segment that cannot be written."""
         if self._writer is not None:
-            with suppress(sqlite3.Error):
+            with suppress(*DAMAGED):
                 self._writer.close()
             self._folder.remove(self._writer.path)
             self._writer = None

@@ -23,6 +23,9 @@ CREATE TABLE covered (
 """,
 )
 VERSION = 2
+DAMAGED = (sqlite3.Error, UnicodeError)
+"""What is raised where a file cannot be read or is damaged: SQLite's message may quote bytes of it."""
+_COVERED_TYPES = (int, int, int, int, str, int, str)
 _BUSY_SECONDS = 5.0
 _MAX_TERMS = 500
 """Terms that one part of a word may stand for; more are not worth looking up."""
@@ -57,7 +60,7 @@ class SegmentWriter:
     """Writes a segment. Until it is complete it survives a killed process, and not a lost machine."""
 
     def __init__(self, path: Path, covered: Covered) -> None:
-        """Create the file, or continue it. Raises OSError or sqlite3.Error."""
+        """Create the file, or continue it. Raises OSError or one of DAMAGED, as every method does."""
         fresh = not path.exists()
         if fresh:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
@@ -109,7 +112,7 @@ class SegmentReader:
     """Searches a segment."""
 
     def __init__(self, path: Path) -> None:
-        """Raises sqlite3.Error where the file cannot be read."""
+        """Raises one of DAMAGED, as every method does, where the file cannot be read."""
         self._connection = _connect(path)
         self._has_vocabulary = False
 
@@ -173,7 +176,7 @@ def read_covered(path: Path) -> Covered | None:
     try:
         with closing(_connect(path)) as connection:
             return _covered(connection)
-    except sqlite3.Error:
+    except DAMAGED:
         return None
 
 
@@ -181,7 +184,7 @@ def _covered(connection: sqlite3.Connection) -> Covered | None:
     if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
         return None
     row = connection.execute("SELECT first, last, day, alerts, boot, newest, newest_id FROM covered").fetchone()
-    return None if row is None else Covered(*row)
+    return None if row is None or tuple(map(type, row)) != _COVERED_TYPES else Covered(*row)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
