@@ -286,6 +286,21 @@ def test_a_checkpoint_of_an_older_version_is_read(tmp_path: Path) -> None:
         wait_until(lambda: rules(second) == ["r20"], "the new line")
 
 
+@pytest.mark.parametrize("number", ["device", "inode"])
+def test_a_file_with_another_number_continues_where_it_was(number: str, tmp_path: Path) -> None:
+    """A start of the machine may number its devices differently, and a copy on another disk has another inode."""
+    path = tmp_path / "falco.log"
+    append(path, *range(1, 9))
+    with running(follow(path)) as first:
+        wait_until(lambda: len(first.alerts) == 8, "the lines")
+    place = ["path", "device", "inode"].index(number)
+    position = json.loads(first.checkpoint["1"])
+    position[place] += 1
+    append(path, 9)
+    with running(follow(path, first.checkpoint | {"1": json.dumps(position)})) as second:
+        wait_until(lambda: rules(second) == ["r9"], "the line written meanwhile")
+
+
 def test_a_position_describes_the_content_that_was_read(tmp_path: Path) -> None:
     """Not the content after copytruncate, by which the copy could not be found."""
     path = tmp_path / "falco.log"

@@ -82,7 +82,8 @@ def head_of_data(data: bytes) -> tuple[int, int]:
 def find(positions: Iterable[Position]) -> list[str | None]:
     """The current path of each file: its name, or another one in the same folder. None if it is gone or replaced.
 
-    A file that cannot be opened is taken to be the same.
+    A file that cannot be opened is taken to be the same. So is one of the same name and with the same whole beginning:
+    another start of the machine may number its devices differently, and a restored file has another inode.
     """
     folders: dict[str, dict[tuple[int, int], tuple[str, int]]] = {}
     return [_find(position, folders) for position in positions]
@@ -133,7 +134,7 @@ def _find(position: Position, folders: dict[str, dict[tuple[int, int], tuple[str
         found = folders[folder].get(position.key)
         if found is not None and matches(found[0], position, unreadable=True):
             return found[0]
-    return None
+    return position.path if position.head_length == HEAD_BYTES and matches(position.path, position) else None
 
 
 def _files_by_inode(folder: str) -> dict[tuple[int, int], tuple[str, int]]:
