@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,13 @@ def test_the_position_of_an_unreadable_file_goes_with_the_file(tmp_path: Path) -
     assert [each["event"] for each in logs] == [
         "file not readable", "file missing or truncated since the last run; its last lines may be lost"
     ]  # fmt: skip
+
+
+def test_a_name_that_is_not_utf8_is_shown_escaped(tmp_path: Path) -> None:
+    """The status is JSON, and is read in terminals."""
+    path = tmp_path / os.fsdecode(b"a\xff\n.log")
+    append(path, 1)
+    path.chmod(0)
+    with running(source := _follow(tmp_path / "*.log")):
+        wait_until(lambda: _refused(source), "the problem")
+        assert rf"{tmp_path}/a\udcff\x0a.log" in source.state()[0].problem

@@ -14,6 +14,7 @@ from typing import Literal
 import structlog
 
 from bridge.common.files.file_watch import FileWatch
+from bridge.common.text import visible
 from bridge.sources.files import position as file_position
 from bridge.sources.files.position import Position
 from bridge.sources.files.schedule import FollowTimes
@@ -95,7 +96,7 @@ class FollowedFiles:
             if tail is None:
                 self._open(watch, path, found)
                 if key not in self.tails and stat.S_ISREG(found.st_mode) and path in self._problems:
-                    unreadable.append(f"cannot read {path}: {self._problems[path]}")
+                    unreadable.append(f"cannot read {visible(path)}: {self._problems[path]}")
             elif found.st_size > tail.seen or (found.st_size == tail.seen and found.st_mtime_ns == tail.written_ns):
                 tail.identify(found.st_size)
                 tail.seen = found.st_size
