@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from bridge.channels.message.fit import fit_escaped, fit_facts, fit_links, more_fields
-from bridge.channels.message.message import Message
-from bridge.channels.render.plain import main_text
+from bridge.channels.message.message import Fact, Message
+from bridge.channels.render.plain import escaped_text
 from bridge.common.text import escape_mentions
 
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
@@ -14,6 +15,7 @@ _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _UNESCAPED = frozenset(",./-%'\";?=()!+{}^")
 """Punctuation that has a meaning only next to brackets, which are escaped."""
 _BACKTICKS = re.compile("`+")
+_GAP = "\n\n"
 
 
 def literal(text: str) -> str:
@@ -39,19 +41,31 @@ def code_lines(text: str) -> str:
 def document(message: Message, length: int) -> str:
     """The message without its headline in at most ``length`` characters: summary, text, and a line for each row."""
     summary = fit_escaped(message.summary, length // 4, literal)
-    room = length * 3 // 4 if message.alerts else length // 3 if message.facts else length // 2
-    text = fit_escaped(main_text(message, room), room if message.alerts else length // 2, code_lines)
-    links = " · ".join(f"[{literal(link.name)}]({link.url})" for link in fit_links(message.links, length // 6))
+    links = _links(message, length // 4)
+    room = length * 3 // 4 if message.alerts else length // 2
+    text = escaped_text(message, min(room, length - len(summary) - len(links) - 2 * len(_GAP)), code_lines)
     room = length - len(summary) - len(text) - len(links) - 60
     rows, left_out = fit_facts(message.facts, room, len("****  ````  \n") + 8)
     left_out += message.fields_left_out
-    lines = [f"**{literal(row.name)}** {code(row.value)}" for row in rows]
-    if left_out:
-        lines.append(f"… {more_fields(left_out)}")
-    while len(result := _joined(summary, text, lines, links)) > length:  # Escaping made it longer.
-        lines.pop(-2 if left_out and len(lines) > 1 else -1)
+    while len(result := _joined(summary, text, _rows(rows, left_out), links)) > length:  # Escaping made it longer.
+        if not rows:
+            return _joined(summary, text, "", links)
+        rows, left_out = rows[:-1], left_out + 1
     return result
 
 
-def _joined(summary: str, text: str, lines: list[str], links: str) -> str:
-    return "\n\n".join(part for part in (summary, text, "\n".join(lines), links) if part)
+def _rows(rows: Sequence[Fact], left_out: int) -> str:
+    lines = [f"**{literal(row.name)}** {code(row.value)}" for row in rows]
+    return "\n".join([*lines, f"… {more_fields(left_out)}"] if left_out else lines)
+
+
+def _links(message: Message, room: int) -> str:
+    """As many links as fit, in one line."""
+    links = [f"[{literal(link.name)}]({link.url})" for link in fit_links(message.links, room)]
+    while len(line := " · ".join(links)) > room:
+        links.pop()
+    return line
+
+
+def _joined(*parts: str) -> str:
+    return _GAP.join(part for part in parts if part)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bridge.channels.message.fit import alert_lines, fit_facts, fit_links, more_fields
+from collections.abc import Callable
+
+from bridge.channels.message.fit import alert_lines, fit_escaped, fit_facts, fit_links, more_fields
 from bridge.channels.message.message import Message
 from bridge.common.text import shortened
 
@@ -31,6 +33,16 @@ def body(message: Message, room: int = DEFAULT_ROOM) -> str:
 def main_text(message: Message, room: int) -> str:
     """The lines of a digest's alerts, or the text of one alert."""
     return alert_lines(message, room) if message.alerts else shortened(message.text, room)
+
+
+def escaped_text(message: Message, room: int, escape: Callable[[str], str]) -> str:
+    """``main_text``, escaped, in at most ``room`` characters. The alerts of a digest that do not fit are counted."""
+    left = room
+    while message.alerts and left >= _MIN_TEXT:
+        if len(text := escape(main_text(message, left))) <= room:
+            return text
+        left = min(left * room // len(text), left - 1)
+    return fit_escaped(main_text(message, room), room, escape)
 
 
 def _indented(text: str) -> str:

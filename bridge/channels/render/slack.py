@@ -12,7 +12,7 @@ from bridge.channels.message.fit import fit_escaped, fit_facts, more_fields
 from bridge.channels.message.message import Fact, Message, unix_seconds
 from bridge.channels.render import plain
 from bridge.channels.render.colour import hex_colour
-from bridge.channels.render.plain import main_text
+from bridge.channels.render.plain import escaped_text
 
 DIGEST_LIMIT = 50
 WORKFLOW_DIGEST_LIMIT = 20
@@ -46,9 +46,9 @@ def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
 
 
 def _head(message: Message) -> Iterator[dict[str, Any]]:
-    for text in (message.summary, main_text(message, _SECTION)):
+    for text in (fit_escaped(message.summary, _SECTION, _escape), escaped_text(message, _SECTION, _escape)):
         if text:
-            yield {"type": "section", "text": _plain(text, _SECTION)}
+            yield {"type": "section", "text": {"type": "plain_text", "text": text, "emoji": False}}
 
 
 def _rows(message: Message) -> Iterator[dict[str, Any]]:

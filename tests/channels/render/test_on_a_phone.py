@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -10,8 +11,8 @@ from msgspec import structs
 
 from bridge.alert import Priority
 from bridge.channels.message.compose import compose, message_of
-from bridge.channels.message.message import Message
-from bridge.channels.render import discord, mail, ntfy, opsgenie, plain, slack, teams, telegram
+from bridge.channels.message.message import Message, MessageLink
+from bridge.channels.render import discord, mail, mattermost, ntfy, opsgenie, plain, slack, teams, telegram
 from bridge.channels.render.colour import badge_colour
 from tests.channels.deliveries import make_delivery
 
@@ -113,6 +114,24 @@ def test_digests_use_the_room_of_teams_and_discord() -> None:
     assert all(f"Rule {n} — root: rm -rf /data" in card for n in range(40))
     (embed,) = discord.payload({}, digest)["embeds"]
     assert 2500 < len(embed["description"]) <= 4096
+
+
+@pytest.mark.parametrize("sign", ["*", "&", "`", "\U0001f980", "x"])
+def test_no_alert_of_a_digest_of_long_names_disappears(sign: str) -> None:
+    """Neither where escaping makes the text longer, nor where there are links. Those without a line are counted."""
+    command = {"user.name": sign * 100, "proc.cmdline": sign * 160, "k8s.ns.name": sign * 160}
+    alerts = [make_delivery(n, rule=f"Rule {n}", output_fields=command, hostname=f"{sign * 90}{n}") for n in range(40)]
+    links = tuple(MessageLink(f"Link {n}", f"https://wiki.example.com/{'a' * 200}") for n in range(4))
+    digest = replace(message_of(alerts, {}), links=links)
+    (embed,) = discord.payload({}, digest)["embeds"]
+    (attachment,) = mattermost.payload({}, digest)["attachments"]
+    section = slack.payload({}, digest)["attachments"][0]["blocks"][1]
+    texts = (embed["description"], attachment["text"], section["text"]["text"])
+    for text, limit in zip(texts, (4096, 6000, 3000), strict=True):
+        assert len(text) <= limit
+        listed = len(re.findall(r"\[CRIT", text))
+        more = re.search(r"… and (\d+) more \(see", text)
+        assert listed + (int(more[1]) if more else 0) == 40
 
 
 def test_a_digest_of_long_lines_stays_within_the_limit_of_teams() -> None:
