@@ -200,7 +200,12 @@ def headline_of(delivery: Delivery, labels: Mapping[str, str]) -> str:
     title, filled = delivery.notification.title, ""
     if title is not None:
         filled = fill(parse_template(title), lookup_of(delivery, labels), lambda value: one_line(value, _VALUE))
-    return one_line(filled.strip() or delivery.alert.rule.strip() or "Falco alert", _HEADLINE)
+    return one_line(filled.strip() or delivery.alert.rule.strip() or _first_words(delivery.alert), _HEADLINE)
+
+
+def _first_words(alert: Alert) -> str:
+    """The output's first line, for the headline of an alert without a rule: a text line of Falco."""
+    return _PREFIX.sub("", alert.output.strip(), count=1).strip().partition("\n")[0].strip() or "Falco alert"
 
 
 def summary_of(delivery: Delivery, labels: Mapping[str, str]) -> tuple[str, str, str, str]:

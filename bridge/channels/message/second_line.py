@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from bridge.alert import Alert
+from bridge.alert.alert import INTERNAL_SOURCE
 from bridge.common.text import isolated, one_line
 
 PART = 160
 """Maximum length of each part: where, who and what."""
 SEPARATOR = " · "
 _NAME = 100
+_MAX_ERROR = 40
 
 _WHERE_FIELDS = (
     ("k8s.ns.name", "k8s.pod.name"),
@@ -46,6 +49,10 @@ _ACTION_FIELDS = (
     "evt.type",
     "bridge.reason",
 )
+_NODE_SOURCES = frozenset(("syscall", "terminal", INTERNAL_SOURCE, ""))
+"""Alert sources that see a node. The host name in alerts of others is only that of their Falco."""
+_UNSET_UID = "4294967295"
+_FAILED_RESPONSE = re.compile("[45][0-9][0-9]")
 _RUNNING = frozenset({"exec", "attach", "portforward", "ephemeralcontainers"})
 _NO_CONTAINER = "host"
 """Falco's container name and id for a process outside of containers. The host name is shown anyway."""
@@ -55,22 +62,35 @@ def where_of(alert: Alert, labels: Mapping[str, str]) -> str:
     """Where it happened, without the parts that are unknown: ``eu-1 · payments/api-0 on node-3``."""
     places = ("/".join(filter(None, (_value(alert, name) for name in names))) for names in _WHERE_FIELDS)
     place = next(filter(None, places), "")
-    parts = (one_line(part, PART) for part in (place, _short_host(alert.hostname.strip())) if part)
+    host = "" if place and alert.source not in _NODE_SOURCES else _short_host(alert.hostname.strip())
+    parts = (one_line(part, PART) for part in (place, host) if part)
     return joined(cluster_of(labels), " on ".join(map(isolated, parts)))
 
 
 def who_of(alert: Alert) -> str:
-    """Who it was: a user of a system, of Kubernetes or of a cloud; empty if that is unknown."""
-    return _first(alert, WHO_FIELDS)
+    """Who it was: a user of a system, of Kubernetes or of a cloud, or ``uid 1001``; empty if that is unknown."""
+    uid = _value(alert, "user.uid")
+    return _first(alert, WHO_FIELDS) or (one_line(f"uid {uid}", PART) if uid and uid != _UNSET_UID else "")
 
 
 def action_of(alert: Alert) -> str:
-    """What was done: a command line; the request to Kubernetes or AWS: ``exec bash``, ``GetObject from 10.0.0.9``."""
+    """What was done: a command line; the request to Kubernetes or AWS: ``exec bash``, ``GetObject from 10.0.0.9``.
+
+    Of a request that failed the status or the error is shown: ``get secrets (failed: 403)``.
+    """
     if alert.source == "k8s_audit":
-        return one_line(_kubernetes_action(alert), PART)
+        code = _value(alert, "ka.response.code")
+        return _with_failure(_kubernetes_action(alert), code if _FAILED_RESPONSE.fullmatch(code) else "")
     action = action_field(alert)
+    if not action or action != _value(alert, "ct.name"):
+        return action
     address = _value(alert, "ct.srcip")
-    return one_line(f"{action} from {address}", PART) if address and action == _value(alert, "ct.name") else action
+    return _with_failure(f"{action} from {address}" if address else action, _value(alert, "ct.error"))
+
+
+def _with_failure(action: str, why: str) -> str:
+    failure = f" (failed: {one_line(why, _MAX_ERROR)})" if why and action else ""
+    return one_line(action, PART - len(failure)) + failure
 
 
 def action_field(alert: Alert) -> str:

@@ -65,12 +65,41 @@ def test_the_second_line_has_no_empty_parts(fields: dict[str, str], summary: str
     assert compose(made(fields), {}).summary == summary
 
 
+@pytest.mark.parametrize(
+    ("source", "fields", "summary"),
+    [
+        ("syscall", {"user.name": "", "user.uid": "1001", "proc.cmdline": "sh"}, "uid 1001: sh · node-3"),
+        ("syscall", {"user.uid": "4294967295", "proc.cmdline": "sh"}, "sh · node-3"),
+        ("k8s_audit", {"ka.verb": "get", "ka.target.resource": "secrets", "ka.response.code": "403"},
+         "get secrets (failed: 403) · secrets"),
+        ("k8s_audit", {"ka.verb": "get", "ka.target.resource": "secrets", "ka.response.code": "200"},
+         "get secrets · secrets"),
+        ("aws_cloudtrail", {"ct.user": "eve", "ct.name": "GetObject", "ct.srcip": "10.0.0.9", "ct.error": "AccessDenied"},
+         "eve: GetObject from 10.0.0.9 (failed: AccessDenied) · node-3"),
+        ("aws_cloudtrail", {"ct.name": "GetObject", "ct.region": "eu-west-1", "ct.error": ""},
+         "GetObject · eu-west-1"),
+    ],
+)  # fmt: skip
+def test_the_second_line_claims_nothing_that_did_not_happen(source: str, fields: dict[str, str], summary: str) -> None:
+    """A request that failed says so, and what a plugin reports did not happen on the node of its Falco."""
+    made_by = alert(0, source=source, hostname="node-3", fields=fields)
+    assert compose(delivery(made_by, to=notification("c")), {}).summary == summary
+
+
+def test_the_headline_of_a_text_line_is_its_output() -> None:
+    """Falco without JSON does not say which rule it was."""
+    for output in ("05:06:07.123456789: Warning Shell in api-0 (user=root)\nmore", "Shell in api-0 (user=root)"):
+        made_by = alert(0, rule="", output=output)
+        assert compose(delivery(made_by, to=notification("c")), {}).subject == "[ERROR] Shell in api-0 (user=root)"
+
+
 def test_a_blank_headline_is_replaced_by_the_rule() -> None:
-    """Or by a fixed text if the rule is blank, too. A blank value is shown in quotes."""
+    """Or by a fixed text if rule and output are blank, too. A blank value is shown in quotes."""
     message = compose(made({"proc.cmdline": "  "}, "%proc.cmdline"), {})
     assert message.subject == "[CRITICAL] Shell"
     assert 'proc.cmdline: "  "' in plain.body(message)
-    assert compose(made({}, rule=" "), {}).subject == "[CRITICAL] Falco alert"
+    blank = alert(0, rule=" ", output=" ")
+    assert compose(delivery(blank, to=notification("c")), {}).subject == "[ERROR] Falco alert"
 
 
 def test_right_to_left_text_does_not_reorder_the_line() -> None:
