@@ -21,7 +21,7 @@ from bridge.journal.sql.database import Connection
 from bridge.routing.memory.rows import encode_changes
 from bridge.routing.state import Change
 
-_MOST_CHANGES = 50_000
+_MOST_CHANGES = 100_000
 _MOST_BYTES = 16 << 20
 """How long the log may become."""
 _CHANGES_A_ROW = 2000
