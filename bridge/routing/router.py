@@ -22,7 +22,7 @@ from bridge.routing.incident_channels import NO_INCIDENT_CHANNELS, IncidentChann
 from bridge.routing.memory.decide import Turn, decide_with_memory, notify
 from bridge.routing.memory.engine import Engine, IncidentRecord
 from bridge.routing.memory.look_back import LookBack, pending, prepare
-from bridge.routing.memory.pipeline import Emission
+from bridge.routing.memory.outcome import Emission
 from bridge.routing.notification import Notification
 from bridge.routing.partitions.matches import Match
 from bridge.routing.partitions.merging import may_merge, merged

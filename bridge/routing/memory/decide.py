@@ -14,7 +14,8 @@ from bridge.routing.decision import OTHERWISE, Decision, Fault, Routed
 from bridge.routing.incident_channels import IncidentChannels
 from bridge.routing.memory.clauses.passage import Passage
 from bridge.routing.memory.engine import Engine, event_time
-from bridge.routing.memory.pipeline import Emission, Entered, Pipeline
+from bridge.routing.memory.outcome import Emission, Entered
+from bridge.routing.memory.pipeline import Pipeline
 from bridge.routing.notification import Notification, NotificationContext, NotificationKind
 from bridge.routing.reason import Reason
 from bridge.routing.state import State

@@ -15,7 +15,8 @@ from bridge.routing.memory.clauses.stage import Seen, SilencedBy
 from bridge.routing.memory.clauses.stages import Watch
 from bridge.routing.memory.incident import Incident
 from bridge.routing.memory.keys import read_field
-from bridge.routing.memory.pipeline import Emission, Pipeline, Run
+from bridge.routing.memory.outcome import Emission, Run
+from bridge.routing.memory.pipeline import Pipeline
 from bridge.routing.memory.rows import named_alerts
 from bridge.routing.state import State
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
-import msgspec
 from msgspec import structs
 
 from bridge.alert import Alert, Priority, make_alert
@@ -24,7 +23,7 @@ from bridge.language.program.clauses import (
 from bridge.language.program.program import Route
 from bridge.routing.decision import Decision
 from bridge.routing.memory.clauses.new import NewStage
-from bridge.routing.memory.clauses.passage import NO_VALUES, Passage
+from bridge.routing.memory.clauses.passage import Passage
 from bridge.routing.memory.clauses.sequence import as_one
 from bridge.routing.memory.clauses.stage import SilencedBy, Speaking, StageResult, not_silenced
 from bridge.routing.memory.clauses.stages import PlacedStage, Watch, own_key, placed_stages, watches_of
@@ -33,6 +32,8 @@ from bridge.routing.memory.first_passage import FirstPassage, first_passage
 from bridge.routing.memory.held_back import HeldBack
 from bridge.routing.memory.incident import RESOLVE_AFTER_NS, Incident, IncidentStage
 from bridge.routing.memory.keys import HASH_SIZE, key_reader, shown_key
+from bridge.routing.memory.outcome import Emission, Entered, Run
+from bridge.routing.memory.silenced import unsilenced, unsilenced_held
 from bridge.routing.notification import NotificationKind
 from bridge.routing.reason import Reason
 from bridge.routing.state import NO_ENTRY, State, Table
@@ -44,36 +45,6 @@ _BLANK = make_alert(
 
 _SENT, _SINGLE = Reason.SENT, NotificationKind.SINGLE
 """In Python 3.11, reading a member of an enumeration calls a function."""
-
-
-class Emission(msgspec.Struct, frozen=True, gc=False):
-    """A passage that came through all clauses: a notification of the route."""
-
-    route: int
-    passage: Passage
-    reason: Reason | None = None
-    """Why it goes out, if that is not the plain reason: ``state_evicted``."""
-    incident: str = ""
-    """The id of its incident."""
-
-
-class Run(msgspec.Struct, frozen=True, gc=False):
-    """What became of passages, a timer or a watched alert."""
-
-    emissions: tuple[Emission, ...] = ()
-    reason: Reason | None = None
-    """Why a passage did not come through; None if all did, or if there was none."""
-    detail: str = ""
-
-
-class Entered(msgspec.Struct, frozen=True, gc=False):
-    """What became of a match."""
-
-    decision: Decision
-    passage: Passage | None = None
-    """The match, if it came through at once."""
-    others: tuple[Emission, ...] = ()
-    """Notifications about alerts that were held, or about several."""
 
 
 class Pipeline:
@@ -208,7 +179,7 @@ class Pipeline:
             return Run((), Reason.SILENCED)
         outcome = stage.wake(table, key, now_ns)
         if place >= self._silenced_before:
-            outcome = structs.replace(outcome, passed=tuple(_loud(outcome.passed, silenced)))
+            outcome = structs.replace(outcome, passed=tuple(unsilenced_held(outcome.passed, silenced)))
         return self._continue(state, outcome, place, now_ns, silenced)
 
     def evict(self, state: State, table: Table, now_ns: int, silenced: SilencedBy) -> Run:
@@ -219,7 +190,7 @@ class Pipeline:
         if key not in table.entries:  # some rows say something of the clause itself and stay
             state.evicted[table.clause] = state.evicted.get(table.clause, 0) + 1
         if self._silenced_before <= place < len(self._stages) - 1:  # an escalation could not be sent later
-            outcome = structs.replace(outcome, passed=tuple(_loud(outcome.passed, silenced)))
+            outcome = structs.replace(outcome, passed=tuple(unsilenced_held(outcome.passed, silenced)))
         return self._continue(state, outcome, place, now_ns, silenced)
 
     def _continue(self, state: State, outcome: StageResult, place: int, now_ns: int, silenced: SilencedBy) -> Run:
@@ -239,7 +210,7 @@ class Pipeline:
         ended: tuple[Emission, ...] = ()
         for place in range(first, len(self._stages)):
             if place == self._silenced_before and silenced is not not_silenced:
-                passages, by = _not_silenced(passages, silenced)
+                passages, by = unsilenced(passages, silenced)
                 if by is not None:
                     reason, detail = Reason.SILENCED, f"by silence {by}"
             if not passages:
@@ -338,32 +309,3 @@ def _absent_place(clauses: Sequence[Clause]) -> int | None:
     if any(isinstance(each, Group | Throttle | After | Then) for each in clauses):
         return None
     return next((place for place, each in enumerate(clauses) if isinstance(each, Absent)), None)
-
-
-def _not_silenced(passages: tuple[Passage, ...], silenced: SilencedBy) -> tuple[tuple[Passage, ...], str | None]:
-    """The passages that are not silenced, and a silence that holds another one back."""
-    by = [silenced(each.alert_id) for each in passages]
-    left = tuple(each for each, silence in zip(passages, by, strict=True) if silence is None)
-    return left, next((silence for silence in by if silence is not None), None)
-
-
-def _loud(passages: tuple[Passage, ...], silenced: SilencedBy) -> Iterator[Passage]:
-    """The passages that are not silenced, and the ends of incidents.
-
-    Silenced alerts are left out of a digest. Those that it does not name cannot be asked, and are still reported.
-    """
-    for passage in passages:
-        if passage.kind is NotificationKind.RESOLVED:
-            yield passage
-            continue
-        if passage.kind is not NotificationKind.DIGEST:
-            if silenced(passage.alert_id) is None:
-                yield passage
-            continue
-        loud = tuple(each for each in passage.alerts if silenced(each) is None)
-        if loud or passage.unnamed:
-            count = passage.count - (len(passage.alerts) - len(loud)) if loud else passage.unnamed
-            about, values = passage.alert_id, passage.values
-            if about not in loud:  # the values belong to the one that is left out
-                about, values = loud[0] if loud else about, NO_VALUES
-            yield structs.replace(passage, alerts=loud, count=count, alert_id=about, values=values)

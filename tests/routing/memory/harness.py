@@ -13,7 +13,7 @@ from bridge.matching import Matcher
 from bridge.routing.decision import Fault
 from bridge.routing.memory.clauses.passage import Passage
 from bridge.routing.memory.engine import Engine, event_time
-from bridge.routing.memory.pipeline import Emission
+from bridge.routing.memory.outcome import Emission
 from bridge.routing.memory.rows import decode_row, encode_row
 from bridge.routing.state import State
 from tests.support.builders import program_of
