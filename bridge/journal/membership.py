@@ -17,6 +17,8 @@ _SECOND = 1_000_000_000
 _OVERFLOW_BEATS = 4
 """After so many beats a member takes what no other one takes, although it has its share."""
 _JOIN_SECONDS = 30.0
+_RETURN_SECONDS = 30.0
+"""How long others may take to say that they are alive, after the database did not answer."""
 
 
 class Holding:
@@ -134,6 +136,8 @@ class Membership:
         self._clock = clock
         self._holdings: list[Holding] = []
         self._alive_until_ns = 0
+        self._sees_others_from_ns = 0
+        """By monotonic time."""
         self._notes: dict[str, object] = {}
         self._noted: tuple[str | None, str | None] = (None, None)
         self._clock_ahead = 0.0
@@ -153,6 +157,11 @@ class Membership:
     def is_alive(self) -> bool:
         """Whether no other member can take this process for dead."""
         return self._clock.monotonic_ns() < self._alive_until_ns
+
+    @property
+    def sees_others(self) -> bool:
+        """Whether a member that shows no life is gone. After an outage of the database all show none for a while."""
+        return self.is_alive and self._clock.monotonic_ns() >= self._sees_others_from_ns
 
     def join(self) -> None:
         """Become a member, and read the clock of the database. Raises JournalError."""
@@ -246,6 +255,7 @@ class Membership:
         late_ns = after_ns - self._alive_until_ns
         if self._alive_until_ns and late_ns > 0:
             self._log.warning("lease renewed late", seconds=round(late_ns / _SECOND, 1))
+            self._sees_others_from_ns = after_ns + int(_RETURN_SECONDS * _SECOND)
         self._alive_until_ns = before_ns + int(self.member.lease_seconds * _SECOND)
         for holding in self._holdings:
             holding.update(self._table)

@@ -130,6 +130,26 @@ def test_a_bridge_that_is_gone_is_not_waited_for_after_the_clock_was_set_back(fl
     wait_until(lambda: session.activate("new"), "the new program")
 
 
+def test_a_bridge_that_has_not_come_back_after_an_outage_is_waited_for(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database did not answer for longer than a lease. The other bridge may have rejected the program."""
+    monkeypatch.setattr("bridge.journal.membership._RETURN_SECONDS", 1.0)
+    membership, _ = fleet.journal("one").membership, fleet.journal("other")
+    assert membership is not None
+    rollout, session = Rollout(membership, "old"), fleet.session()
+    with closing(connect(fleet.location("watch"), "test")) as connection:
+        connection.execute("UPDATE members SET expires = clock_timestamp()")
+    membership._alive_until_ns = 1
+    rollout.propose("new", 0)
+    rollout.follow(session.read(), session)
+    assert session.read().active != "new"
+    membership._beat()
+    rollout.follow(session.read(), session)
+    assert session.read().active != "new"
+    wait_until(lambda: rollout.follow(session.read(), session) or session.read().active == "new", "one that is gone")
+
+
 def test_a_bridge_that_starts_with_another_program_waits(fleet: Fleet) -> None:
     """Until the others have loaded it; after a time it works beside them."""
     one = fleet.bridge("one", "old")

@@ -70,7 +70,7 @@ class Rollout:
     def follow(self, found: Revisions, session: FleetSession) -> None:
         """Called often. Makes what all have loaded the program of the fleet, and uses it. Raises JournalError."""
         loaded = self._loaded
-        if found.active != loaded and not session.activate(loaded):
+        if found.active != loaded and not (self._membership.sees_others and session.activate(loaded)):
             waits_for = tuple(session.waits_for(loaded))
             if waits_for and waits_for != self.waits_for:
                 self._log.info(
