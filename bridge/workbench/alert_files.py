@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import os
+import stat
 import sys
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 import msgspec
@@ -63,20 +67,26 @@ def read_alerts(path: str, read: _Read | None = None, *, id_start: str = "") -> 
     read whose ids start with ``id_start``.
     """
     read = read or read_lines
-    if path == STANDARD_INPUT:
-        yield from read(sys.stdin.buffer)
-    elif is_journal(path):
+    if path != STANDARD_INPUT and is_journal(path):
         yield from _recorded(location_of(path), id_start)
-    else:
-        try:
-            with Path(path).open("rb") as file:
-                header = file.read(len(GZIP_HEADER))
-                file.seek(0)
-                yield from read(gzip.GzipFile(fileobj=file) if header == GZIP_HEADER else file)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise AlertFileError(f"{path}: is not a complete gzip file ({error}); copy it again") from error
-        except OSError as error:
-            raise _unreadable(path, error) from error
+        return
+    try:
+        with open_to_read_once(path) as file:
+            packed = file.peek(len(GZIP_HEADER))[: len(GZIP_HEADER)] == GZIP_HEADER
+            yield from read(gzip.GzipFile(fileobj=file) if packed else file)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise AlertFileError(f"{path}: is not a complete gzip file ({error}); copy it again") from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def open_to_read_once(path: str) -> BufferedReader:
+    """A file, a pipe, or standard input for ``-``. Raises OSError."""
+    if path != STANDARD_INPUT:
+        return Path(path).open("rb")
+    if sys.stdin is None:  # 0 may be another file now
+        raise OSError(errno.EBADF, "it is closed")
+    return os.fdopen(0, "rb", closefd=False)
 
 
 def is_journal(path: str) -> bool:
@@ -84,14 +94,22 @@ def is_journal(path: str) -> bool:
     if isinstance(location_of(path), DatabaseLocation):
         return True
     try:
+        if not is_repeatable(path):
+            return False
         with Path(path).open("rb") as file:
             return file.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
-def _unreadable(path: str, error: OSError) -> AlertFileError:
-    return AlertFileError(f"{path}: cannot be read ({error.strerror}); check the file name")
+def is_repeatable(path: str) -> bool:
+    """Whether it is a plain file. What is read of a pipe is gone. Raises OSError."""
+    return stat.S_ISREG(Path(path).stat().st_mode)
+
+
+def unreadable(path: str, error: OSError) -> AlertFileError:
+    """The error of a file that the user named."""
+    return AlertFileError(f"{path}: cannot be read ({error.strerror or error}); check the file name")
 
 
 def read_lines(file: Iterable[bytes]) -> Iterator[Line | NoAlert]:

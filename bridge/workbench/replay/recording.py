@@ -24,8 +24,10 @@ from bridge.workbench.alert_files import (
     AlertFileError,
     Line,
     is_journal,
+    is_repeatable,
     read_alerts,
     read_lines,
+    unreadable,
 )
 
 _PART_BYTES = 4 << 20
@@ -86,7 +88,13 @@ ALWAYS = TimeRange()
 
 def parts_of(paths: Sequence[str], when: TimeRange) -> list[Part]:
     """The parts of all files, in order. Raises AlertFileError."""
-    return [part for path in paths for part in _parts(path, when)]
+    found: list[Part] = []
+    for path in paths:
+        try:
+            found += _parts(path, when)
+        except OSError as error:
+            raise unreadable(path, error) from error
+    return found
 
 
 def read_part(part: Part, when: TimeRange) -> Iterator[Recorded | None]:
@@ -113,7 +121,7 @@ def _parts(path: str, when: TimeRange) -> Iterator[Part]:
         yield Part(path, Form.WHOLE)
     elif is_journal(path):
         yield from _journal_parts(path, when)
-    elif _is_plain(path):
+    elif is_repeatable(path) and _is_plain(path):
         size = Path(path).stat().st_size
         for start in range(0, size, _PART_BYTES):
             yield Part(path, Form.LINES, start, min(start + _PART_BYTES, size))
@@ -167,12 +175,15 @@ def _has_terminal_material(file: BinaryIO) -> bool:
 
 
 def _read_lines(part: Part) -> Iterator[object]:
-    with Path(part.path).open("rb") as file:
-        file.seek(part.start)
-        if part.start:
-            file.seek(-1, os.SEEK_CUR)
-            file.readline()  # it started in the previous part
-        yield from read_lines(_until(file, part.end))
+    try:
+        with Path(part.path).open("rb") as file:
+            file.seek(part.start)
+            if part.start:
+                file.seek(-1, os.SEEK_CUR)
+                file.readline()  # it started in the previous part
+            yield from read_lines(_until(file, part.end))
+    except OSError as error:
+        raise unreadable(part.path, error) from error
 
 
 def _until(file: BinaryIO, end: int) -> Iterator[bytes]:

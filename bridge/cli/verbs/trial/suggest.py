@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import stat
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli.arguments.numbers import whole_number
@@ -39,6 +44,37 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the suggestions; returns the exit code."""
+    with ExitStack() as copies:
+        try:
+            args.alerts = [_repeatable(path, copies) for path in args.alerts]
+        except OSError as error:
+            refuse(args, f"the alerts cannot be stored in a temporary file ({error.strerror or error})")
+            return 2
+        return _suggest(args)
+
+
+def _repeatable(path: str, copies: ExitStack) -> str:
+    """The file, or a temporary copy of a pipe: the alerts are read twice. Raises OSError."""
+    from bridge.journal.location import DatabaseLocation, location_of
+    from bridge.workbench.alert_files import STANDARD_INPUT, open_to_read_once
+
+    if path != STANDARD_INPUT and (isinstance(location_of(path), DatabaseLocation) or not _is_pipe(path)):
+        return path
+    copy = copies.enter_context(NamedTemporaryFile(prefix="falco-bridge-"))  # noqa: SIM115  # the stack closes it
+    with open_to_read_once(path) as source:
+        shutil.copyfileobj(source, copy)
+    copy.flush()
+    return copy.name
+
+
+def _is_pipe(path: str) -> bool:
+    try:
+        return stat.S_ISFIFO(Path(path).stat().st_mode)
+    except OSError:  # the reader of the file says so
+        return False
+
+
+def _suggest(args: argparse.Namespace) -> int:
     from bridge.cli.trial.progress import progress
     from bridge.cli.trial.replay_report import print_lines
     from bridge.cli.trial.suggest_report import suggest_json, suggest_lines
