@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from bridge.common.files.presence import is_folder
 from bridge.common.net.unix_socket import too_long
 from bridge.common.suggest import did_you_mean
 from bridge.config.body.names import body_problems
@@ -222,7 +223,7 @@ def _journal(binder: Binder, journal: JournalSettings | None) -> None:
     if journal.url is not None and (wrong := _reads_only(journal.url.reveal())):
         message = f"`target_session_attrs={wrong}` may choose a server that accepts no writes"
         binder.error(Code.INVALID_VALUE, ("journal", "url"), message, "remove it: the bridge uses the one that does")
-    if journal.path.is_dir():
+    if is_folder(journal.path):
         place: Place = ("journal", "path") if ("journal", "path") in binder.spans else ("journal",)
         binder.error(Code.INVALID_VALUE, place, f"the journal is a file, and {journal.path} is a folder",
                      "name a file in it, such as journal.db")  # fmt: skip

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from bridge.common.files.presence import is_folder
 from bridge.config.fleet import fleet_warnings
 from bridge.config.load import LoadedConfig
 from bridge.config.schema.sources import FileSettings
@@ -23,7 +24,7 @@ def config_warnings(loaded: LoadedConfig) -> list[Diagnostic]:
         *loaded.warnings,
         *fleet_warnings(loaded),
         *(Diagnostic(Code.MISSING_FOLDER, f"there is no folder {folder}", span, "create it, or name another")
-          for folder, span in dict(_folders(loaded)).items() if not folder.is_dir()),
+          for folder, span in dict(_folders(loaded)).items() if not is_folder(folder)),
     ]  # fmt: skip
 
 

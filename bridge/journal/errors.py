@@ -9,6 +9,10 @@ class JournalError(Exception):
     """The journal cannot be used."""
 
 
+class NoJournalError(JournalError):
+    """No bridge has run with the journal yet."""
+
+
 class UnreadableError(JournalError):
     """One row cannot be read; the others can."""
 

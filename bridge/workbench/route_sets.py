@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bridge.common.files.presence import exists, is_file, is_folder
 from bridge.config.load import RoutingConfig, find_routing_config
 from bridge.delivery.service_limits import incident_channels
 from bridge.language.diagnostics.render import render_text
@@ -54,7 +55,7 @@ def load_route_set(
     paths: list[Path] = []
     revisions: dict[str, GitFiles] = {}
     for name in names:
-        if Path(name).exists() or ":" not in name:
+        if exists(Path(name)) or ":" not in name:
             paths += _on_disk(Path(name))
         else:
             paths += _of_revision(name, revisions)
@@ -80,12 +81,12 @@ def load_route_set(
 
 def _on_disk(path: Path) -> list[Path]:
     """The file, the files of a config, or all route files in the folder and below, sorted bytewise."""
-    if path.suffix in _CONFIG_SUFFIXES and path.is_file():
+    if path.suffix in _CONFIG_SUFFIXES and is_file(path):
         config = find_routing_config(path, os.environ)
         if isinstance(config, RoutingConfig):
             return list(config.routes)
         raise RouteSetError(config.text().rstrip())
-    if not path.is_dir():
+    if not is_folder(path):
         return [path]
     found = sorted(path.rglob(f"*{SUFFIX}"), key=lambda each: str(each).encode())
     if not found:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bridge.common.collection import collection_paused
+from bridge.common.files.presence import exists, is_file
 from bridge.common.files.text_file import read_bounded_text
 from bridge.common.suggest import did_you_mean
 from bridge.language.checker.check import Checked, check
@@ -256,7 +257,7 @@ def _readable(paths: Sequence[Path], unread: list[Diagnostic], read_file: ReadFi
 
 
 def _cannot_import(path: Path, problem: str) -> Diagnostic:
-    return Diagnostic(Code.CANNOT_IMPORT, problem, Span(os.path.normpath(path), 0, 0, 1, 1), may_pass=not path.exists())
+    return Diagnostic(Code.CANNOT_IMPORT, problem, Span(os.path.normpath(path), 0, 0, 1, 1), may_pass=not exists(path))
 
 
 def read_text_file(path: Path) -> SourceText | str:
@@ -275,7 +276,7 @@ def _similar_file(path: Path) -> str:
     """``; did you mean `falco_rules.yaml`?`` if a file beside it has nearly the same name."""
     if "*" in path.name or "?" in path.name:
         return "; name each file: an import has no wildcards"
-    if path.with_name(f"{path.name}.route").is_file():
+    if is_file(path.with_name(f"{path.name}.route")):
         return f"; did you mean `{path.name}.route`?"
     try:
         names = [each.name for each in path.parent.iterdir() if each.suffix == path.suffix]

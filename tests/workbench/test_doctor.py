@@ -198,3 +198,29 @@ def test_certificates_that_expire_are_found(tmp_path: Path) -> None:
         (Gravity.PROBLEM, "old.crt"), (Gravity.PROBLEM, "day.crt"), (Gravity.WARNING, "month.crt"),
         (Gravity.OK, "certificates"),
     ]  # fmt: skip
+
+
+def test_the_command_says_what_is_broken(tmp_path: Path) -> None:
+    """Routes with errors, and a journal that is damaged: to start the bridge would not help."""
+    (tmp_path / "a.route").write_text('\nroute "shells" { when proc.nmae = bash to nosuch }\n', encoding="utf-8")
+    (tmp_path / "c.yaml").write_text(
+        "sources: [{http: 127.0.0.1:0}]\nchannels: {chat: console://}\nroutes: a.route\njournal: j.db\n",
+        encoding="utf-8",
+    )
+
+    def found() -> dict[str, tuple[str, str, str]]:
+        done = subprocess.run(
+            [sys.executable, "-m", "bridge", "doctor", "--config", "c.yaml", "--json"], cwd=tmp_path, env=os.environ,
+            capture_output=True, text=True, check=False, timeout=100,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (1, "")
+        return {each["subject"]: (each["gravity"], each["text"], each["remedy"]) for each in json.loads(done.stdout)}
+
+    gravity, text, remedy = found()["routes"]
+    assert (gravity, remedy) == ("problem", "falco-bridge check --config c.yaml")
+    assert text.startswith(f"2 errors, the first in {tmp_path}/a.route:2: ")
+    (tmp_path / "a.route").write_text("otherwise { to chat }\n", encoding="utf-8")
+    assert found()["journal"][2] == "start the bridge once"
+    (tmp_path / "j.db").write_text("no journal" * 500, encoding="utf-8")
+    gravity, text, remedy = found()["journal"]
+    assert (gravity, "is damaged" in text, remedy) == ("problem", True, "")

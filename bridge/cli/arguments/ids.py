@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from bridge.common.files.presence import exists
+
 _KINDS = (
     ("a dead letter", re.compile(r"\d{1,18}"), "falco-bridge dead show {}"),
     ("a quarantined message", re.compile(r"\d{1,18}"), "falco-bridge quarantine show {}"),
@@ -58,4 +60,4 @@ def number_of(kind: str, verb: str) -> Callable[[str], int]:
 def ids_among(files: Iterable[object]) -> list[str]:
     """Those of these file names that are no files, and look like ids of alerts."""
     named = [str(each) for each in files]
-    return [each for each in named if _IDS.fullmatch(each.lower()) and not Path(each).exists()]
+    return [each for each in named if _IDS.fullmatch(each.lower()) and not exists(Path(each))]

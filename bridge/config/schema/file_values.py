@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from bridge.alert.field_list import read_field_list
+from bridge.common.files.presence import is_file
 from bridge.common.files.text_file import read_bounded_text
 from bridge.common.net.unix_socket import too_long
 from bridge.config.schema.invalid_value import InvalidValueError
@@ -59,7 +60,7 @@ def check_socket_length(path: Path, hint: str) -> None:
 def read_pem_file(text: str, folder: Path) -> PemFile:
     """A file that exists. Raises InvalidValueError."""
     path = read_path(text, folder)
-    if not path.is_file():
+    if not is_file(path):
         hint = file_hint(text, folder) or "name a PEM file"
         raise InvalidValueError(hint, f"there is no file {path}", Code.NO_SUCH_FILE)
     return PemFile(path)
@@ -88,7 +89,7 @@ def read_route_files(text: str, folder: Path) -> tuple[RouteFile, ...]:
     _check_path_length(folder / text)
     base = Path("/") if text.startswith("/") else folder
     try:
-        paths = [path for path in base.glob(text.lstrip("/")) if path.is_file()]
+        paths = [path for path in base.glob(text.lstrip("/")) if is_file(path)]
     except (ValueError, NotImplementedError, IndexError, AttributeError):  # pathlib's for `.`, `./`, `` and `a**`
         paths = []
     if not paths:

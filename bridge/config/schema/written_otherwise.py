@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
+from bridge.common.files.presence import exists, is_folder
 from bridge.common.suggest import did_you_mean
 
 _WORDS = re.compile(
@@ -114,7 +116,7 @@ def slashes_hint(text: str) -> str:
 def file_hint(text: str, folder: Path) -> str:
     """What is there instead, a file with nearly the same name, or the folder that does not exist; else empty."""
     path = folder / text
-    if not path.parent.is_dir():
+    if not is_folder(path.parent):
         return _folder_hint(path.parent, folder)
     return _instead(path)
 
@@ -123,10 +125,10 @@ def pattern_hint(text: str, folder: Path) -> str:
     """Why no file matches a pattern of ``routes``: it names a folder, or a folder or file is missing."""
     bare = text.rstrip("/")
     base = folder / bare
-    if base.is_dir():
+    if is_folder(base):
         return f"it is a folder: write `{'' if bare in ('', '.') else f'{bare}/'}*.route`"
     first = Path(*[part for part in Path(text).parts[:-1] if not re.search(r"[*?\[]", part)])
-    if not (folder / first).is_dir():
+    if not is_folder(folder / first):
         return _folder_hint(folder / first, folder)
     if re.search(r"[*?\[]", text):
         return "" if text.endswith(".route") else f"files of routes end in .route, such as {first / '*.route'}"
@@ -135,11 +137,13 @@ def pattern_hint(text: str, folder: Path) -> str:
 
 def _instead(path: Path) -> str:
     """What is at the path if it is no regular file; else a file with nearly the same name."""
-    if path.is_dir():
+    if is_folder(path):
         return "it is a folder: name a file in it"
-    if path.is_symlink() and not path.exists():
+    if not os.access(path.parent, os.X_OK):
+        return f"this user may not look into {path.parent}"
+    if path.is_symlink() and not exists(path):
         return f"it is a link to {path.readlink()}, which does not exist"
-    if path.exists():
+    if exists(path):
         return "it is a device, a pipe or a socket: name a regular file"
     return did_you_mean(path.name, _names(path.parent))
 
@@ -150,7 +154,7 @@ def _write(meant: str, text: str) -> str:
 
 
 def _folder_hint(missing: Path, folder: Path) -> str:
-    hint = did_you_mean(missing.name, _names(missing.parent)) if missing.parent.is_dir() else ""
+    hint = did_you_mean(missing.name, _names(missing.parent)) if is_folder(missing.parent) else ""
     shown = missing.relative_to(folder) if missing.is_relative_to(folder) else missing
     return f"there is no folder {shown}" + (f"; {hint}" if hint else "")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bridge.common.errors import SetupError
 from bridge.common.extras import install_command
+from bridge.common.files.presence import exists, is_folder
 from bridge.common.net.tcp_socket import addresses_of, bind_problem
 from bridge.common.net.unix_socket import group_number
 from bridge.config.load import LoadedConfig
@@ -74,7 +75,7 @@ def _journal(config: Config) -> Iterator[_Problem]:
             examine(location)
         except JournalError as error:
             yield ("journal", "url"), str(error), "see docs/postgresql.md"
-    elif path.exists():
+    elif exists(path):
         try:
             open_to_read(path).close()
         except JournalError as error:
@@ -110,7 +111,7 @@ def _socket(place: Place, path: Path) -> Iterator[_Problem]:
 
 
 def _unusable(folder: Path) -> str:
-    if not folder.is_dir():
+    if not is_folder(folder):
         return f"there is no folder {folder}"
     return "" if os.access(folder, os.W_OK | os.X_OK) else f"this user cannot write to the folder {folder}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
-from bridge.journal.errors import JournalBusyError, JournalError
+from bridge.journal.errors import JournalBusyError, JournalError, NoJournalError
 
 BUSY_SECONDS = 30.0
 """How long a call waits for the database to be back before it reports that the journal is busy."""
@@ -63,9 +63,9 @@ def cannot_connect(error: psycopg.Error, name: str) -> JournalError:
     return JournalError(f"cannot connect to the journal's database {name}: {text}; {remedy}")
 
 
-def no_journal(name: str) -> JournalError:
+def no_journal(name: str) -> NoJournalError:
     """The error for a reader where no journal is."""
-    return JournalError(f"there is no journal in the database {name}: no bridge has run with it yet")
+    return NoJournalError(f"there is no journal in the database {name}: no bridge has run with it yet")
 
 
 def one_line(error: psycopg.Error) -> str:

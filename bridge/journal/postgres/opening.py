@@ -12,6 +12,7 @@ from functools import partial
 
 import psycopg
 
+from bridge.common.files.presence import is_folder
 from bridge.journal.errors import JournalError, JournalOwnedError
 from bridge.journal.file_lock import FileLock
 from bridge.journal.location import DatabaseLocation
@@ -89,7 +90,7 @@ def open_for_router(
 ) -> Journal:
     """As in `bridge.journal.opening`."""
     files = location.files
-    lock = FileLock(files.with_name(files.name + ".lock")) if files.parent.is_dir() else None
+    lock = FileLock(files.with_name(files.name + ".lock")) if is_folder(files.parent) else None
     if lock is not None and not lock.try_acquire():
         raise JournalError(
             f"another falco-bridge (process {lock.owner()}) uses the local files {files}; stop it, or give this one a "

@@ -6,7 +6,7 @@ import errno
 import sqlite3
 from pathlib import Path
 
-from bridge.journal.errors import JournalBusyError, JournalError
+from bridge.journal.errors import JournalBusyError, JournalError, NoJournalError
 
 BUSY_SECONDS = 30.0
 """How long SQLite waits for a lock."""
@@ -64,9 +64,9 @@ def not_durable(path: Path, error: OSError) -> JournalError:
     )
 
 
-def no_journal(path: Path) -> JournalError:
+def no_journal(path: Path) -> NoJournalError:
     """The error for a reader where no journal is, or only the beginning of one."""
-    return JournalError(f"there is no journal {path}: no bridge has run with it yet")
+    return NoJournalError(f"there is no journal {path}: no bridge has run with it yet")
 
 
 def cannot_open(path: Path, error: Exception) -> JournalError:

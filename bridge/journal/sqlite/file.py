@@ -49,8 +49,12 @@ def connect_to_read(path: Path, *, again: bool = False) -> sqlite3.Connection:
 
     An older format is read as it is. ``again`` as in ``connect``. Raises JournalError as ``connect`` does.
     """
-    if not path.exists():
-        raise no_journal(path)
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise no_journal(path) from None
+    except OSError as error:
+        raise cannot_open(path, error) from error
     try:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None,

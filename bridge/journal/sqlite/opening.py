@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bridge.common.files.presence import is_folder
 from bridge.journal.errors import JournalError
 from bridge.journal.file_lock import FileLock
 from bridge.journal.protocols import Journal
@@ -56,7 +57,7 @@ def assemble(database: Database, lock: FileLock | None = None) -> Journal:
 
 def open_for_router(path: Path) -> Journal:
     """As in `bridge.journal.opening`."""
-    lock = FileLock(path.with_name(path.name + ".lock")) if path.parent.is_dir() else None
+    lock = FileLock(path.with_name(path.name + ".lock")) if is_folder(path.parent) else None
     if lock is not None and not lock.try_acquire():
         raise JournalError(
             f"another falco-bridge (process {lock.owner()}) is using the journal {path}; "

@@ -41,7 +41,7 @@ def alerts_arrive(found: Survey, now_ns: int, span: str) -> Iterator[Finding]:
             "docs/sources.md",
         )  # fmt: skip
         return
-    quiet = (now_ns - found.latest_ns) / _SECOND
+    quiet = max(now_ns - found.latest_ns, 0) / _SECOND
     if quiet > _QUIET_SECONDS:
         yield Finding(
             Gravity.WARNING, "alerts", f"the latest was received {duration_text(quiet)} ago",
@@ -69,7 +69,8 @@ def clocks(found: Survey) -> Iterator[Finding]:
         else:
             well += 1
     if well:
-        yield Finding(Gravity.OK, "clocks", f"{well} nodes agree with this machine's")
+        nodes = "1 node agrees" if well == 1 else f"{well} nodes agree"
+        yield Finding(Gravity.OK, "clocks", f"{nodes} with this machine's")
 
 
 def fields(program: Program, found: Survey) -> Iterator[Finding]:

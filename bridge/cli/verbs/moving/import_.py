@@ -91,12 +91,14 @@ def _text_of(file: str) -> str:
 
 def _cannot_write(paths: list[Path], *, force: bool) -> str:
     """What is in the way of the files; empty if nothing is."""
+    from bridge.common.files.presence import exists, is_file
+
     if len({each.resolve() for each in paths}) < len(paths):
         return f"--env-file {paths[-1]} is a file of the config; choose another file"
     for path in paths:
-        if path.exists() and not path.is_file():
+        if exists(path) and not is_file(path):
             return f"{path} is not a file; choose another name"
-        if path.exists() and not force:
+        if exists(path) and not force:
             return f"{path} exists; choose another file, or overwrite it with --force"
     return ""
 

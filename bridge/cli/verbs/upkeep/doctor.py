@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli.arguments.span import add_span, read_span
+from bridge.common.files.presence import is_folder
 from bridge.journal.location import Location
 
 if TYPE_CHECKING:
     from bridge.cli.arguments.span import Span
     from bridge.config.load import LoadedConfig
     from bridge.config.schema.config import Config
+    from bridge.language.checker.check import Checked
     from bridge.language.program.program import Program
     from bridge.workbench.doctor.finding import Finding
     from bridge.workbench.doctor.survey import Survey
@@ -65,17 +67,18 @@ def _findings(path: Path, span: Span) -> Iterator[Finding]:
     if loaded.config is None:
         return
     shared, fleet_subjects = _shared(loaded.config)
-    yield from (each for each in _bridge(loaded.config) if each.subject not in fleet_subjects)
+    yield from (each for each in _bridge(loaded.config, path) if each.subject not in fleet_subjects)
     yield from shared
     yield from certificates(certificate_files(loaded.config), datetime.now(UTC))
     room = _disk(loaded.config)
     if room is not None:
         yield from disk(room)
-    program = _program(loaded.config)
-    if program is not None:
+    checked = _checked_routes(loaded.config)
+    yield from _routes(checked, path)
+    if checked.program is not None:
         if loaded.config.roles:
-            yield from keys(program)
-        yield from _history(loaded.config, program, span)
+            yield from keys(checked.program)
+        yield from _history(loaded.config, checked.program, span)
 
 
 def _config(loaded: LoadedConfig) -> Iterator[Finding]:
@@ -93,10 +96,22 @@ def _config(loaded: LoadedConfig) -> Iterator[Finding]:
         yield Finding(Gravity.OK, "config", "it has no errors")
 
 
-def _bridge(config: Config) -> Iterator[Finding]:
+def _routes(checked: Checked, path: Path) -> Iterator[Finding]:
+    """Whether the route files have errors."""
+    from bridge.language.diagnostics.diagnostic import Severity
+    from bridge.workbench.doctor.finding import Finding, Gravity
+
+    errors = [each for each in checked.diagnostics if each.severity is Severity.ERROR]
+    if errors:
+        first = errors[0]
+        text = f"{len(errors)} error{'s' * (len(errors) > 1)}, the first in {first.span.path}:{first.span.line}: "
+        yield Finding(Gravity.PROBLEM, "routes", text + first.message, f"falco-bridge check --config {path}")
+
+
+def _bridge(config: Config, path: Path) -> Iterator[Finding]:
     """What the running bridge reports; without one, whether Falco could be reached."""
     from bridge.config.schema.sources import GrpcSettings
-    from bridge.operator.client import AdminClient, AdminError
+    from bridge.operator.client import AdminClient, AdminError, NotRunningError
     from bridge.operator.model.status import Status
     from bridge.workbench.doctor.falco_sockets import falco_sockets
     from bridge.workbench.doctor.finding import Finding, Gravity
@@ -105,7 +120,8 @@ def _bridge(config: Config) -> Iterator[Finding]:
         assert config.admin.socket is not None, "the default is filled in"
         status = AdminClient(config.admin.socket).get("/api/v1/status", Status)
     except AdminError as error:
-        yield Finding(Gravity.PROBLEM, "bridge", str(error), "start it: falco-bridge --config FILE")
+        start = f"start it: falco-bridge --config {path}" if isinstance(error, NotRunningError) else ""
+        yield Finding(Gravity.PROBLEM, "bridge", str(error), start)
         targets = [each.target for source in config.sources if isinstance(source, GrpcSettings) for each in source.grpc]
         yield from falco_sockets(targets)
         return
@@ -148,23 +164,30 @@ def _disk(config: Config) -> Any:
     from bridge.workbench.doctor.examine import Disk
 
     folder = config.journal.path.parent
-    if not folder.is_dir():
+    if not is_folder(folder):
         return None
     usage = shutil.disk_usage(folder)
     if config.journal.url is not None:
         return Disk(usage.free, usage.total, 0, 0)
     files = (config.journal.path, config.journal.path.with_name(config.journal.path.name + "-wal"))
-    size = sum(path.stat().st_size for path in files if path.exists())
+    size = sum(map(_size, files))
     return Disk(usage.free, usage.total, size, config.journal.retention.size.bytes)
 
 
-def _program(config: Config) -> Program | None:
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _checked_routes(config: Config) -> Checked:
     from bridge.config.load import route_files, route_groups
     from bridge.language.checker.scope import Known
     from bridge.workbench.routes import load_routes
 
     known = Known(frozenset(config.channels), frozenset(config.labels), groups=route_groups(config.routes))
-    return load_routes(route_files(config.routes), known).checked.program
+    return load_routes(route_files(config.routes), known).checked
 
 
 def _history(config: Config, program: Program, span: Span) -> Iterator[Finding]:
@@ -173,14 +196,18 @@ def _history(config: Config, program: Program, span: Span) -> Iterator[Finding]:
 
     from bridge.common.clocks.durations import duration_text
     from bridge.journal import JournalError
+    from bridge.journal.errors import NoJournalError
     from bridge.workbench.doctor import examine
     from bridge.workbench.doctor.finding import Finding, Gravity
 
-    now_ns = time.time_ns()
+    now_ns = min(time.time_ns(), span.until_ns or time.time_ns())
     try:
         found = _survey(config.journal.location, span)
-    except JournalError as error:
+    except NoJournalError as error:
         yield Finding(Gravity.WARNING, "journal", f"it cannot be read: {error}", "start the bridge once")
+        return
+    except JournalError as error:
+        yield Finding(Gravity.PROBLEM, "journal", f"it cannot be read: {error}")
         return
     shown = duration_text((now_ns - (span.since_ns or 0)) / 1e9)
     yield from examine.alerts_arrive(found, now_ns, shown)
