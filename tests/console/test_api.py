@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from bridge.console.api.alerts import AlertOperations
+from bridge.console.backtest.runs import Backtests
 from bridge.console.data.reader import Reader, _Watch
+from bridge.history.recent_hits import HitCounter
+from bridge.journal.opening import open_for_router
+from bridge.operator.actor import Actor
+from bridge.operator.alert_model import WatchAlerts
 from bridge.operator.client import AdminClient, AdminError
 from bridge.operator.model.reload import ReloadResult
 from bridge.operator.model.status import Status
+from bridge.routing import Entry, Routed
 from tests.channels.hostile import CORPUS
 from tests.console.conftest import ROUTES, Visitor
 from tests.e2e.harness import Instance
+from tests.support.builders import alert
 from tests.support.waiting import wait_until
 
 
@@ -121,6 +130,21 @@ def test_the_tail_is_a_stream(visitor: Visitor) -> None:
         lines = answer.iter_lines()
         assert next(lines) == b"event: tail"
         assert json.loads(next(lines).removeprefix(b"data: ")) == {"items": [], "skipped": 0}
+
+
+def test_a_tail_counts_what_does_not_fit_into_an_event(tmp_path: Path) -> None:
+    """The newest alerts are shown; more than an answer may contain was a fault, and the alerts were lost to the tail."""
+    path = tmp_path / "j.db"
+    journal = open_for_router(path)
+    tail = AlertOperations(
+        Reader(path), HitCounter(path), AdminClient(tmp_path / "a.sock"), Backtests("falco-bridge.yaml")
+    ).tail()  # fmt: skip
+    tail(Actor("alice"), WatchAlerts())
+    large = [Entry(alert(number, output="x" * 1_500_000), Routed((), ())) for number in range(1, 13)]
+    journal.alerts.append("falco", 1, large)
+    shown = tail(Actor("alice"), WatchAlerts())
+    journal.close()
+    assert ([each.time_ns for each in shown.items], shown.skipped) == ([11, 12], 10)
 
 
 def test_a_backtest_is_run_without_a_browser(reader: Visitor) -> None:

@@ -36,6 +36,7 @@ from bridge.operator.alert_model import (
     WatchAlerts,
 )
 from bridge.operator.client import AdminClient, AdminError
+from bridge.operator.model.base import LARGEST_PAGE
 from bridge.operator.model.dead_letters import AttemptStatus
 from bridge.operator.model.status import Status
 from bridge.operator.operations.dead_letters import act_status
@@ -92,7 +93,8 @@ class AlertOperations:
                     number = self._reader.last_number()
                     return Tail(items=[], skipped=0)
                 found, number, skipped = self._reader.stored_since(number, question)
-            return Tail(items=[summary(each) for each in found], skipped=skipped)
+            items = _newest_that_fit(found)
+            return Tail(items=items, skipped=skipped + len(found) - len(items))
 
         return following
 
@@ -147,6 +149,15 @@ class AlertOperations:
 def summary(recorded: RecordedAlert) -> AlertSummary:
     """A recorded alert as the API shows it."""
     return AlertSummary(**_members(recorded))
+
+
+def _newest_that_fit(found: Sequence[RecordedAlert]) -> list[AlertSummary]:
+    """The latest of these alerts that one event can contain, oldest first."""
+    page = Page[AlertSummary](LARGEST_PAGE)
+    for each in reversed(found):
+        if not page.add(summary(each)):
+            break
+    return page.items[::-1]
 
 
 def _members(recorded: RecordedAlert) -> dict[str, Any]:
