@@ -34,9 +34,9 @@ def run_with(args: argparse.Namespace, call: Callable[[AdminClient], IncidentLis
     if args.json:
         print(msgspec.json.encode(found).decode())
     else:
-        print(
-            "\n".join(line for each in found.items for line in incident_lines(each, time.time_ns())) or "no incidents"
-        )
+        lines = [line for each in found.items for line in incident_lines(each, time.time_ns())]
+        more = [f"{found.more:,} more, which are less urgent"] if found.more else []
+        print("\n".join([*lines, *more]) or "no incidents")
     return 0
 
 

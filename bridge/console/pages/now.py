@@ -49,6 +49,7 @@ def _values(ask: Ask) -> dict[str, object]:
         "problem": "",
         "status": status,
         "groups": shown,
+        "left_out": incidents.more,
         "now_ns": time.time_ns(),
         "facts": {each: _facts(alert, ask.reader.labels) for each, alert in alerts.items()},
         "held_back": _held_back(status),

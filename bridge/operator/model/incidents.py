@@ -41,6 +41,11 @@ class IncidentList(Answer, frozen=True):
     next: Annotated[
         str | None, Meta(description="The `cursor` of the next page; null on the last page, and without a `limit`.")
     ] = None  # fmt: skip
+    more: Annotated[
+        int,
+        Meta(description="Incidents that were left out because an answer without a `limit` cannot contain all: those "
+             "that are not open, of lower severity, or younger."),
+    ] = 0  # fmt: skip
 
 
 class ListIncidents(Request, frozen=True):

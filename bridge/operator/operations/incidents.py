@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bridge.alert import Priority
@@ -14,6 +14,7 @@ from bridge.journal import JournalError
 from bridge.operator.actor import Actor, OperationError
 from bridge.operator.model.base import LARGEST_PAGE
 from bridge.operator.model.incidents import ChangeIncidents, IncidentList, IncidentStatus, ListIncidents
+from bridge.operator.operations.pages import Page
 from bridge.routing.memory.engine import IncidentRecord
 from bridge.routing.memory.incident import IncidentState
 
@@ -21,6 +22,9 @@ _SHOWN = 100
 _SHORTEST = 4
 """Characters of an id from which its beginning is recognized."""
 _MOST_NAMED = 5
+_LARGEST = 12 << 20
+"""Bytes of incidents in one answer. A flood of alerts with different keys can open more."""
+_STATES = (IncidentState.OPEN, IncidentState.ACKNOWLEDGED, IncidentState.RESOLVED)
 _UP_TO_SECONDS = len("2026-01-05T12:00:00")
 
 
@@ -49,7 +53,7 @@ class IncidentOperations:
         if request.open:
             found = [each for each in found if each.incident.state is IncidentState.OPEN]
         if request.limit is None and not request.cursor:
-            return IncidentList(items=[_incident(each) for each in found])
+            return _whole(found)
         rest = sorted((each for each in found if _place(each) > _from(request.cursor)), key=_place)
         shown = rest[: request.limit or LARGEST_PAGE]
         following = f"{shown[-1].incident.matched_ns}-{shown[-1].id}" if len(shown) < len(rest) else None
@@ -71,7 +75,29 @@ class IncidentOperations:
         if not changed:
             raise _refusal(target, known, states)
         ids = {each.id for each in changed}
-        return IncidentList(items=[_incident(each) for each in known if each.id in ids])
+        return _whole([each for each in known if each.id in ids])
+
+
+def _whole(found: Sequence[IncidentRecord]) -> IncidentList:
+    """All of them in this order. If an answer cannot contain them, the most urgent ones."""
+    shown = _that_fit(found)
+    if len(shown) < len(found):
+        shown = sorted(_that_fit(sorted(found, key=_urgency)), key=lambda each: (-each.matched_ns, each.id))
+    return IncidentList(items=shown, more=len(found) - len(shown))
+
+
+def _that_fit(found: Sequence[IncidentRecord]) -> list[IncidentStatus]:
+    page = Page[IncidentStatus](len(found), _LARGEST)
+    for each in found:
+        if not page.add(_incident(each)):
+            break
+    return page.items
+
+
+def _urgency(record: IncidentRecord) -> tuple[int, int, int]:
+    """Those that are open first, the most severe of them first, and of those the oldest."""
+    incident = record.incident
+    return _STATES.index(incident.state), incident.passage.severity, incident.opened_ns
 
 
 def _refusal(target: str, known: list[IncidentRecord], states: frozenset[IncidentState]) -> OperationError:

@@ -14,15 +14,17 @@ Item = TypeVar("Item", bound=msgspec.Struct)
 class Page(Generic[Item]):
     """Collects items until the page is full. A page has at least one item, however large."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, largest: int = LARGEST_PAGE_BYTES) -> None:
+        """``largest`` is in bytes."""
         self.items: list[Item] = []
         self._limit = limit
+        self._largest = largest
         self._bytes = 0
 
     def add(self, item: Item) -> bool:
         """Add the item if it fits. Returns whether it did."""
         size = len(msgspec.json.encode(item))
-        if self.items and (len(self.items) >= self._limit or self._bytes + size > LARGEST_PAGE_BYTES):
+        if self.items and (len(self.items) >= self._limit or self._bytes + size > self._largest):
             return False
         self.items.append(item)
         self._bytes += size
