@@ -153,7 +153,7 @@ def _peer(uid: int) -> Person:
     with suppress(KeyError, OSError):
         entry = pwd.getpwuid(uid)
         for each in os.getgrouplist(entry.pw_name, entry.pw_gid):
-            with suppress(KeyError):  # a group without a name; the user is a member of the others all the same
+            with suppress(KeyError):  # a group without a name; the user is still a member of the others
                 groups.add(grp.getgrgid(each).gr_name)
     return Person(name, frozenset(groups), is_operator=uid in {0, os.geteuid()})
 
