@@ -112,6 +112,18 @@ def test_an_announced_line_that_agrees_with_the_painted_one_makes_it_certain() -
     ]
 
 
+@pytest.mark.parametrize("lost", ["r", "rm -rf "])
+def test_an_announced_line_has_the_beginning_that_was_lost(lost: str) -> None:
+    """The first keys were not reported, so that what was painted for them counts as the prompt."""
+    shell = Typist()
+    shell.start()
+    shell.paint(lost)
+    shell.type("rm -rf /tmp".removeprefix(lost))
+    announce(shell, 1, "rm -rf /tmp")
+    (found,) = commands_of(shell.alerts)
+    assert (found.text, found.origin, found.confidence) == ("rm -rf /tmp", Origin.ANNOUNCED, 0.9)
+
+
 def test_announced_lines_alone_are_commands() -> None:
     """The cheap rules with PS0. A line that history leaves out repeats the number of the one before."""
     shell = Typist()

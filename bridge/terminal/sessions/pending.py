@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from bridge.terminal.lines.shell_line import Origin, TypedLine
@@ -13,6 +15,8 @@ PROMPTED_NS = 1_000_000_000
 MAX_ITEMS = 50
 """Programs, and files, that one command names."""
 _MAX_ITEM = 500
+_LINES_BEFORE = re.compile(r"(?:[\n;&|({\[]|\b(?:do|then|else|elif|if|while|until|in))\s*\Z")
+"""How lines end that were typed before the last one of a command, as bash joins them."""
 
 
 class Pending(msgspec.Struct):
@@ -65,9 +69,11 @@ class Pending(msgspec.Struct):
         """Bash named the line that it is about to run."""
         self.announced = True
         line, typed = self.line, self.line.text.strip()
-        if text.endswith(typed) and typed:  # of several lines, the last one was typed after the others
+        before = text.removesuffix(typed) if typed else text
+        agrees = before != text
+        if agrees and (not before or _LINES_BEFORE.search(before)):
             self.line = msgspec.structs.replace(line, confidence=1.0)
-        elif "!" in typed or line.confidence < 0.9:  # bash has expanded its history
+        elif agrees or "!" in typed or line.confidence < 0.9:  # its beginning was lost, or bash expanded its history
             self.line = msgspec.structs.replace(line, text=text, origin=Origin.ANNOUNCED, confidence=0.9)
 
     def doubt(self) -> None:
