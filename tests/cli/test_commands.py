@@ -60,6 +60,18 @@ def test_commands_are_chosen_by_a_condition_and_by_place() -> None:
     assert "did you mean `cmd.text`?" in wrong.stderr
 
 
+def test_commands_of_a_recording_are_chosen_by_time() -> None:
+    """By that of the event; without a span, all of them. A session that is named is shown whole."""
+
+    def count(*options: str) -> int:
+        return len(run("commands", *options, "--json", "--from", BASH).stdout.splitlines())
+
+    since, until = ("--since", "2026-11-27T14:34:40Z"), ("--until", "2026-11-27T14:34:40Z")
+    assert 0 < count(*since) < count() == count(*since) + count(*until)
+    record = json.loads(run("commands", "--json", "--from", BASH).stdout.splitlines()[0])
+    assert count("show", record["session"], *since) == count()
+
+
 def test_one_session_is_shown_whole_by_an_id() -> None:
     """Its own, or that of one of its commands."""
     record = json.loads(run("commands", "cmd.text = pwd", "--json", "--from", DASH, BASH).stdout.splitlines()[0])

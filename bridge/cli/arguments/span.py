@@ -15,6 +15,11 @@ class Span:
     since_ns: int | None
     until_ns: int | None
 
+    def holds(self, time_ns: int) -> bool:
+        """Whether it contains a time."""
+        since_ns, until_ns = self.since_ns, self.until_ns
+        return (since_ns is None or since_ns <= time_ns) and (until_ns is None or time_ns < until_ns)
+
 
 def add_span(parser: Any, default: str | None = "24h") -> None:
     """Add ``--since`` and ``--until``. ``default`` is what ``--since`` is without it."""

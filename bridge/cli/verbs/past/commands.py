@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.cli.arguments.condition_input import condition_text
 from bridge.cli.arguments.routes_input import add_labels
 from bridge.cli.arguments.span import add_span, read_span
+from bridge.common.clocks.times import DAY_NS
 from bridge.journal.location import Location, files_of, location_of
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--session", metavar="ID", help="only in this session")
     add_span(parser)
+    parser.set_defaults(since=None)  # as in its help of a journal; recordings are read whole
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object per command")
     form.add_argument("--csv", action="store_true", help="print CSV with a header")
@@ -67,11 +70,13 @@ def run(args: argparse.Namespace) -> int:
     from bridge.journal import JournalError
     from bridge.workbench.alert_files import AlertFileError
 
+    if args.since is None and not args.recordings:
+        args.since = time.time_ns() - DAY_NS
     span = read_span(args)
     if span is None or not _are_words(args):
         return _PROBLEM
     try:
-        return _from_files(args) if args.recordings else _from_journal(args, span)
+        return _from_files(args, span) if args.recordings else _from_journal(args, span)
     except (AlertFileError, JournalError) as error:
         print(f"falco-bridge commands: {error}", file=sys.stderr)
         return _PROBLEM
@@ -98,10 +103,13 @@ def _shown_id(args: argparse.Namespace) -> str | None:
     return args.words[1].lower() if len(args.words) == 2 and args.words[0] == _SHOW else None
 
 
-def _from_files(args: argparse.Namespace) -> int:
+def _from_files(args: argparse.Namespace, span: Span) -> int:
     from bridge.workbench.commands import read_commands
 
-    return _print(args, read_commands(args.recordings))
+    commands = read_commands(args.recordings)
+    if _shown_id(args) is None:
+        commands = (each for each in commands if span.holds(each.time_ns))
+    return _print(args, commands)
 
 
 def _from_journal(args: argparse.Namespace, span: Span) -> int:
