@@ -57,6 +57,8 @@ class NotificationContext(msgspec.Struct, frozen=True, omit_defaults=True, gc=Fa
     """Whether each alert of a digest has the severity of its own priority: the route has none."""
     silent: bool = False
     """Whether what it is about, or each alert of a digest, is the last one of a key that fell silent."""
+    not_followed_ns: int = 0
+    """For how long the step that ``then not`` names did not come after the alert; 0 without ``then not``."""
 
     @property
     def held_back(self) -> int:

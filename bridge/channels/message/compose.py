@@ -14,7 +14,7 @@ from bridge.channels.message.digest import digest_of, message_key
 from bridge.channels.message.field_order import ordered
 from bridge.channels.message.fit import rest_line
 from bridge.channels.message.message import AlertCounts, Fact, Message, MessageLink
-from bridge.channels.message.remembered import clock, silent_headline, with_context
+from bridge.channels.message.remembered import clock, meaning, not_followed, with_context
 from bridge.channels.message.second_line import (
     PART,
     WHO_FIELDS,
@@ -70,9 +70,9 @@ def _compose_group(delivery: Delivery, context: NotificationContext, labels: Map
     digest = replace(digest, unnamed=max(context.count - named, 0), listing=_listing(notification.routes, context))
     known = context.own_severities and named == len(context.alerts)  # else a worse one is not stored any more
     what = "alerts"
-    if context.silent and notification.title is None:
-        what = "silent keys, the last of each"
-        digest = replace(digest, alerts=tuple(_as_silent(each, delivery.created_ns) for each in digest.alerts))
+    if notification.title is None:
+        what = _what(context)
+        digest = replace(digest, alerts=tuple(_as_meant(each, context, delivery.created_ns) for each in digest.alerts))
     return replace(
         digest,
         kind=context.kind,
@@ -91,8 +91,14 @@ def _member(delivery: Delivery, alert: Alert, context: NotificationContext) -> D
     return replace(delivery, alert=alert, notification=plain, others=())
 
 
-def _as_silent(message: Message, created_ns: int) -> Message:
-    headline = silent_headline(message.headline, message.time_ns, created_ns)
+def _what(context: NotificationContext) -> str:
+    if context.silent:
+        return "silent keys, the last of each"
+    return f"alerts {not_followed(context)}" if context.not_followed_ns else "alerts"
+
+
+def _as_meant(message: Message, context: NotificationContext, created_ns: int) -> Message:
+    headline = meaning(message.headline, context, message.time_ns, created_ns)
     return replace(message, headline=shortened(headline, _HEADLINE))
 
 

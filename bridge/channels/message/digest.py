@@ -11,9 +11,13 @@ from bridge.alert import Priority
 from bridge.channels.message.message import AlertCounts, Message
 from bridge.channels.message.second_line import PART, SEPARATOR, cluster_of, joined
 from bridge.common.text import isolated, shortened
+from bridge.routing import NotificationKind
 
 _HEADLINE = 200
 _NAME = 100
+_SINGLE = NotificationKind.SINGLE
+_REPEATING = frozenset({NotificationKind.ESCALATION, NotificationKind.ACKNOWLEDGED, NotificationKind.RESOLVED})
+"""Messages about alerts that other messages were about."""
 _MAX_LISTED = 3
 """Headlines and places that the first two lines of a digest list."""
 
@@ -22,11 +26,13 @@ def digest_of(messages: Sequence[Message], labels: Mapping[str, str]) -> Message
     """One message for several: number, severity, headlines, people, places; a line for each, worst first."""
     alerts = sorted(messages, key=lambda each: (each.severity, each.time_ns))
     worst = alerts[0]
+    noun = "alerts" if all(each.kind is _SINGLE and each.counts.count == 1 for each in alerts) else "messages"
+    counted = [each.counts for each in alerts if each.kind not in _REPEATING]
     times = [each.time_ns for each in alerts]
     cluster = cluster_of(labels)
     local = [replace(each, where=each.where.removeprefix(cluster).removeprefix(SEPARATOR)) for each in alerts]
     return Message(
-        headline=shortened(f"{len(alerts)} alerts: {_most_important(alerts, _headline)}", _HEADLINE),
+        headline=shortened(f"{len(alerts)} {noun}: {_most_important(alerts, _headline)}", _HEADLINE),
         severity=worst.severity,
         where=joined(cluster, shortened(_most_important(local, _place), PART * 2)),
         who=shortened(_most_important(alerts, _who), PART),
@@ -44,8 +50,8 @@ def digest_of(messages: Sequence[Message], labels: Mapping[str, str]) -> Message
         id=worst.id,
         incident=message_key(*sorted(each.incident for each in alerts)),
         counts=AlertCounts(
-            sum(each.counts.count for each in alerts),
-            sum(each.counts.suppressed for each in alerts),
+            max(sum(each.count for each in counted), 1),
+            sum(each.suppressed for each in counted),
             min(times),
             max(times),
         ),

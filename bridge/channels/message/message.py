@@ -115,6 +115,11 @@ class Message:
         return f"{self.subject} — {(' '.join(self.text.split()) if self.own_text else '') or self.summary}"
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether it says only that an incident was acknowledged or has ended: no reason to wake a person."""
+        return self.kind in {NotificationKind.ACKNOWLEDGED, NotificationKind.RESOLVED}
+
+    @property
     def push(self) -> str:
         """One line for a notification on a phone: the subject, then the second line."""
         return " ".join(f"{self.subject} — {self.summary}".split())

@@ -45,31 +45,37 @@ def with_context(
 
 
 def _headline(message: Message, context: NotificationContext, created_ns: int, *, titled: bool) -> str:
-    if context.silent and not titled:
-        if context.kind is NotificationKind.SUMMARY:
-            return f"{context.count} more silent keys, the last: {message.headline}"
-        if context.kind is not NotificationKind.ABSENT:
-            message = replace(message, headline=silent_headline(message.headline, context.last_ns, created_ns))
+    about = message.headline if titled else meaning(message.headline, context, context.last_ns, created_ns)
+    alerts = f" ({context.count} alerts)" if context.count > 1 else ""
     match context.kind:
+        case NotificationKind.SUMMARY if context.silent and not titled:
+            return f"{context.count} more silent keys, the last: {message.headline}"
         case NotificationKind.SUMMARY:
-            return f"{context.count} more since {clock(context.first_ns, created_ns)}, the last: {message.headline}"
+            return f"{context.count} more since {clock(context.first_ns, created_ns)}, the last: {about}"
         case NotificationKind.ESCALATION:
-            return f"Not acknowledged for {_waited(context)}: {message.headline}"
-        case NotificationKind.ABSENT if not titled:
-            return silent_headline(message.headline, context.last_ns, created_ns)
+            return f"Not acknowledged for {_waited(context)}: {about}{alerts}"
         case NotificationKind.ACKNOWLEDGED:
-            return f"Acknowledged: {message.headline}"
+            return f"Acknowledged: {about}{alerts}"
         case NotificationKind.RESOLVED:
-            return f"Resolved: {message.headline}"
+            return f"Resolved: {about}{alerts}"
         case NotificationKind.SINGLE | NotificationKind.DIGEST if context.count > 1:
-            return f"{message.headline} ({context.count} alerts since {clock(context.first_ns, created_ns)})"
+            return f"{about} ({context.count} alerts since {clock(context.first_ns, created_ns)})"
         case _:
-            return message.headline
+            return about
 
 
-def silent_headline(headline: str, last_ns: int, created_ns: int) -> str:
-    """The headline of a key that fell silent, whose last alert has this one."""
-    return f"Silent since {clock(last_ns, created_ns)}, the last: {headline}"
+def meaning(headline: str, context: NotificationContext, last_ns: int, created_ns: int) -> str:
+    """The headline of an alert of that time, for a route without a title: what did not come after it."""
+    if context.silent or context.kind is NotificationKind.ABSENT:
+        return f"Silent since {clock(last_ns, created_ns)}, the last: {headline}"
+    if context.not_followed_ns:
+        return f"{headline}, {not_followed(context)}"
+    return headline
+
+
+def not_followed(context: NotificationContext) -> str:
+    """What ``then not`` found."""
+    return f"not followed within {duration_text(context.not_followed_ns / SECOND_NS)}"
 
 
 def _text(message: Message, context: NotificationContext) -> str:

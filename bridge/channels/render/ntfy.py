@@ -17,6 +17,8 @@ DIGEST_LIMIT = 40
 _BYTES = 4060
 """With room for the priority."""
 _TITLE = 200
+_QUIET = 2
+"""Without sound and vibration."""
 _PRIORITIES = {
     Priority.EMERGENCY: 5,
     Priority.ALERT: 5,
@@ -31,7 +33,10 @@ _PRIORITIES = {
 
 def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
     """The JSON to post, with the priority of the severity."""
-    return {"priority": _PRIORITIES[message.severity]} | payload_without_priority(requested, message)
+    priority = _PRIORITIES[message.severity]
+    if message.is_quiet:
+        priority = min(priority, _QUIET)
+    return {"priority": priority} | payload_without_priority(requested, message)
 
 
 def payload_without_priority(requested: dict[str, Any], message: Message) -> dict[str, Any]:

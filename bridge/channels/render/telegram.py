@@ -51,7 +51,7 @@ def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
         room = room * _MAX_LENGTH // text.length
         text = _composed(message, room)
     members = {name: requested[name] for name in _PLUGIN_MEMBERS if name in requested}
-    if not message.severity.at_least(Priority.NOTICE):
+    if message.is_quiet or not message.severity.at_least(Priority.NOTICE):
         members["disable_notification"] = True
     return members | {"text": str(text), "entities": text.entities, "link_preview_options": {"is_disabled": True}}
 

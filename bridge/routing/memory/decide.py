@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from bridge.alert import Alert, Priority
-from bridge.language.program.clauses import Absent
+from bridge.language.program.clauses import Absent, Clause, Then
 from bridge.language.program.program import Program, Route
 from bridge.routing.decide import merge, unmatched
 from bridge.routing.decision import OTHERWISE, Decision, Fault, Routed
@@ -118,7 +118,7 @@ def notify(
         channels = passage.to or route.to
         channels = tuple([each for each in channels if incident_channels.takes(each, passage.kind)])
         severity = Priority(passage.severity)
-        context = _with_meaning(_context(passage, emission.incident), route)
+        context = _with_meaning(emission, passage, route)
         found += [
             Notification(
                 channel,
@@ -177,15 +177,24 @@ def _merged(
     return merge(channel, [route for route, _ in wanting], priority, context)
 
 
-def _with_meaning(context: NotificationContext, route: Route) -> NotificationContext:
-    """What the alerts of a digest, a summary or an incident's change mean in this route."""
-    if context.kind is _SINGLE:
+def _with_meaning(emission: Emission, passage: Passage, route: Route) -> NotificationContext:
+    """The context of a passage that was held, with what its alerts mean in the route."""
+    context = _context(passage, emission.incident)
+    evicted = emission.reason is Reason.STATE_EVICTED  # what would have come is not known
+    not_followed_ns = 0 if evicted else max([_not_followed_ns(each) for each in route.clauses], default=0)
+    if context.kind is _SINGLE and not not_followed_ns:
         return context
     return msgspec.structs.replace(
         context,
         own_severities=context.kind is NotificationKind.DIGEST and route.severity is None,
         silent=any(isinstance(each, Absent) for each in route.clauses),
+        not_followed_ns=not_followed_ns,
     )
+
+
+def _not_followed_ns(clause: Clause) -> int:
+    last = clause.steps[-1] if isinstance(clause, Then) else None
+    return last.window_ns if last is not None and last.negated else 0
 
 
 def _context(passage: Passage, incident: str) -> NotificationContext:

@@ -122,6 +122,18 @@ def test_a_digest_names_the_cluster_once() -> None:
     assert message_of([make_delivery()] * 2, {"cluster": "eu-1"}).summary == "eu-1 · payments on node-1"
 
 
+def test_a_digest_of_messages_counts_each_alert_once() -> None:
+    """One of them is about five alerts, and another says that the same five were not acknowledged."""
+    one = make_delivery(1)
+    five, escalation = (
+        replace(one, notification=structs.replace(one.notification, context=NotificationContext(kind, 5, 3)))
+        for kind in (NotificationKind.SUMMARY, NotificationKind.ESCALATION)
+    )
+    message = message_of([one, five, escalation], {})
+    assert message.headline.startswith("3 messages: ")
+    assert (message.counts.count, message.counts.suppressed) == (6, 0)
+
+
 def test_a_digest_says_who_did_it() -> None:
     """The users of the worst alerts first, each once. The lines of the digest have the commands."""
     people = ["root", "nginx", "root"]

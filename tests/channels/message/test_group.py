@@ -94,3 +94,25 @@ def test_later_messages_about_a_silent_key_say_so() -> None:
     assert summary.headline == "2 more silent keys, the last: rule 2"
     escalation = sent("absent 5m by hostname to boss after 10m", events(LEAST))[-1]
     assert escalation.headline == "Not acknowledged for 10 min: Silent since 12:00 UTC, the last: rule 0"
+
+
+def test_what_was_not_followed_says_so() -> None:
+    """Alone, in a digest, in a summary, and when it was not acknowledged. The first step alone is nothing unusual."""
+    clause = "then not rule = other within 5m by hostname"
+    (one,) = sent(clause, events(LEAST))
+    assert one.subject == "[NOTICE] rule 0, not followed within 5 min"
+    (digest,) = sent(f"{clause} group by source", events(LEAST, LEAST))
+    assert digest.headline == "2 alerts not followed within 5 min: rule 0, rule 1"
+    assert "[NOTICE] rule 1, not followed within 5 min — node-1" in plain.main_text(digest, 1000).splitlines()
+    summary = sent(f"{clause} throttle 1 per 10m", events(LEAST, LEAST, LEAST))[-1]
+    assert summary.headline == "2 more since 12:00 UTC, the last: rule 2, not followed within 5 min"
+    escalation = sent(f"{clause} to boss after 10m", events(LEAST))[-1]
+    assert escalation.headline == "Not acknowledged for 10 min: rule 0, not followed within 5 min"
+    titled = sent(f'{clause} title "No end of %rule"', events(LEAST))[-1]
+    assert titled.headline == "No end of rule 0"
+
+
+def test_an_escalation_says_how_many_alerts_the_incident_has() -> None:
+    """It was sent about a digest."""
+    escalation = sent("group by source to boss after 10m", events(LEAST, WORST, LEAST))[-1]
+    assert escalation.headline == "Not acknowledged for 10 min: rule 1 (3 alerts)"

@@ -14,6 +14,7 @@ from bridge.channels.message.compose import compose, message_of
 from bridge.channels.message.message import Message, MessageLink
 from bridge.channels.render import discord, mail, mattermost, ntfy, opsgenie, plain, slack, teams, telegram
 from bridge.channels.render.colour import badge_colour
+from bridge.routing import NotificationKind
 from tests.channels.deliveries import make_delivery
 
 FIELDS = {"user.name": "root", "proc.cmdline": "rm -rf /data", "k8s.ns.name": "prod", "k8s.pod.name": "api-0"}
@@ -74,6 +75,14 @@ def test_a_phone_is_as_loud_as_the_severity(severity: Priority, priority: int, *
     """Ntfy by its priority; Telegram without a sound below notice."""
     assert ntfy.payload({"topic": "t"}, message(severity))["priority"] == priority
     assert telegram.payload({"chat_id": "1"}, message(severity)).get("disable_notification", False) is silent
+
+
+@pytest.mark.parametrize("kind", [NotificationKind.ACKNOWLEDGED, NotificationKind.RESOLVED])
+def test_the_end_of_an_incident_wakes_no_one(kind: NotificationKind) -> None:
+    """However bad it was."""
+    over = replace(message(Priority.CRITICAL), kind=kind)
+    assert ntfy.payload({"topic": "t"}, over)["priority"] == 2
+    assert telegram.payload({"chat_id": "1"}, over)["disable_notification"] is True
 
 
 def test_ntfy_stays_below_its_limit() -> None:
