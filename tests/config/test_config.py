@@ -112,6 +112,15 @@ def test_excerpts_show_no_secret(tmp_path: Path) -> None:
     assert "channels" in broken.source.text
 
 
+def test_an_excerpt_shows_a_key_behind_the_name_of_a_channel(tmp_path: Path) -> None:
+    """The ``#`` of ``slack://…/#alerts`` begins no comment. One behind a space does."""
+    written = 'channels:\n  a: {url: "slack://hunter2/#alerts", ratte: 5}  # url: hunter2\n'
+    text = load(tmp_path, written, {}).errors().text()
+    assert 'a: {url: "slack://***************", ratte: *}' in text
+    assert "# " not in text
+    assert "hunter2" not in text
+
+
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "bridge", *arguments], cwd=cwd, capture_output=True, text=True, timeout=60, check=False

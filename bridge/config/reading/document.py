@@ -66,8 +66,11 @@ class Document:
             shown[start:end] = b"\x01" * (end - start)
         letters: list[str] = []
         in_comment = False
+        before = "\n"
         for at, letter in enumerate(self.text):
-            in_comment = letter != "\n" and (in_comment or (letter == "#" and not shown[at]))
+            starts_comment = letter == "#" and before.isspace() and not shown[at]  # not in slack://…/#alerts
+            in_comment = letter != "\n" and (in_comment or starts_comment)
+            before = letter
             if in_comment:
                 letters.append(" ")
             elif shown[at] or letter.isspace() or letter in _PUNCTUATION:
