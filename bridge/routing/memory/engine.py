@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 
 from bridge.alert import Alert
 from bridge.language.diagnostics.source import Span
@@ -13,6 +14,7 @@ from bridge.matching import Matcher
 from bridge.routing.decision import Fault
 from bridge.routing.memory.clauses.stage import Seen, SilencedBy
 from bridge.routing.memory.clauses.stages import Watch
+from bridge.routing.memory.first_passage import first_passage
 from bridge.routing.memory.incident import Incident
 from bridge.routing.memory.keys import read_field
 from bridge.routing.memory.outcome import Emission, Run
@@ -51,8 +53,9 @@ class Engine:
 
     def __init__(self, program: Program, labels: Mapping[str, str], secret: bytes) -> None:
         """``secret`` keys the hashes of keys: 16 to 64 bytes."""
+        passages = cache(first_passage)
         self.pipelines = {
-            index: Pipeline(index, route, labels, secret)
+            index: Pipeline(index, route, labels, secret, passages)
             for index, route in enumerate(program.routes)
             if route.remembers
         }

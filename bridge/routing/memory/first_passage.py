@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
 from bridge.alert import Alert
 from bridge.routing.memory.clauses.passage import NO_VALUES, Passage
@@ -12,17 +11,18 @@ from bridge.routing.notification import NotificationKind
 
 FirstPassage = Callable[[Alert, Alert, int], Passage]
 """From the original, the redacted alert and its event time to the passage."""
+FirstPassages = Callable[[tuple[KeyOf, ...], Callable[[Alert], str], int | None], FirstPassage]
+"""As ``first_passage``."""
 
 _SINGLE = NotificationKind.SINGLE
 """In Python 3.11, reading a member of an enumeration calls a function."""
 
 
-@lru_cache(4096)
 def first_passage(keys: tuple[KeyOf, ...], shown: Callable[[Alert], str], severity: int | None) -> FirstPassage:
     """``keys`` reads the key of each clause. ``severity`` is the route's; None for the alert's priority.
 
-    The same arguments return the same function, which remembers its last passage: most routes that remember an alert
-    do so by the same fields. It may be called by several threads.
+    The function remembers its last passage: most routes that remember an alert do so by the same fields, and an engine
+    gives those the same function.
     """
     only = keys[0] if len(set(keys)) == 1 else None
     count = len(keys)

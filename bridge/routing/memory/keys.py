@@ -28,8 +28,21 @@ KeyOf = Callable[[Alert], bytes]
 def key_reader(fields: Sequence[str], labels: Mapping[str, str], secret: bytes) -> KeyOf:
     """A function from an alert to the key of these fields. A missing value is a value of its own."""
     if not fields:
-        return lambda _alert: b""
+        return _no_key
     return _key_reader(tuple(fields), tuple(sorted(labels.items())), secret)
+
+
+def own_id(alert: Alert) -> bytes:
+    """The key of what has one alert only: its id."""
+    return bytes.fromhex(alert.id)
+
+
+def _no_key(_alert: Alert) -> bytes:
+    return b""
+
+
+def _nothing_shown(_alert: Alert) -> str:
+    return ""
 
 
 @lru_cache(4096)
@@ -86,7 +99,7 @@ def _part(value: Any) -> bytes:
 def shown_key(fields: Sequence[str], labels: Mapping[str, str]) -> Callable[[Alert], str]:
     """A function from a redacted alert to its key as people read it: ``payments/api-0``."""
     if not fields:
-        return lambda _alert: ""
+        return _nothing_shown
     return _shown_key(tuple(fields), tuple(sorted(labels.items())))
 
 

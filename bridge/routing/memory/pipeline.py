@@ -28,10 +28,10 @@ from bridge.routing.memory.clauses.sequence import as_one
 from bridge.routing.memory.clauses.stage import SilencedBy, Speaking, StageResult, not_silenced
 from bridge.routing.memory.clauses.stages import PlacedStage, Watch, own_key, placed_stages, watches_of
 from bridge.routing.memory.describe import describe
-from bridge.routing.memory.first_passage import FirstPassage, first_passage
+from bridge.routing.memory.first_passage import FirstPassage, FirstPassages
 from bridge.routing.memory.held_back import HeldBack
 from bridge.routing.memory.incident import RESOLVE_AFTER_NS, Incident, IncidentStage
-from bridge.routing.memory.keys import HASH_SIZE, key_reader, shown_key
+from bridge.routing.memory.keys import HASH_SIZE, key_reader, own_id, shown_key
 from bridge.routing.memory.outcome import Emission, Entered, Run
 from bridge.routing.memory.silenced import unsilenced, unsilenced_held
 from bridge.routing.notification import NotificationKind
@@ -50,7 +50,10 @@ _SENT, _SINGLE = Reason.SENT, NotificationKind.SINGLE
 class Pipeline:
     """The stages of one route."""
 
-    def __init__(self, index: int, route: Route, labels: Mapping[str, str], secret: bytes) -> None:
+    def __init__(
+        self, index: int, route: Route, labels: Mapping[str, str], secret: bytes, passages: FirstPassages
+    ) -> None:
+        """``passages`` is shared by the routes of an engine."""
         self.index = index
         self.route = route
         self._name = route.name
@@ -63,7 +66,7 @@ class Pipeline:
         if grouped is not None:
             incident_key = own_key(grouped, labels, secret, route)
         else:
-            incident_key = key_reader(by, labels, secret) if by is not None else (lambda alert: bytes.fromhex(alert.id))
+            incident_key = key_reader(by, labels, secret) if by is not None else own_id
         ladder = tuple(sorted((each.after_ns, each.channel) for each in route.escalations if each.table is None))
         self._named_ladder = [(each.after_ns, each.table) for each in route.escalations if each.table is not None]
         self.incidents = IncidentStage(
@@ -78,7 +81,7 @@ class Pipeline:
         self._keys = len(self._key_readers)
         self._key_sizes = tuple([len(read(_BLANK)) for read in self._key_readers])
         severity = None if route.severity is None else int(route.severity)
-        read = first_passage(tuple(self._key_readers), shown_key(by or (), labels), severity)
+        read = passages(tuple(self._key_readers), shown_key(by or (), labels), severity)
         self.passage = self._naming_channels(read) if route.tables or self._named_ladder else read
         """From a match of the route to what its first clause gets."""
         self._escalates = bool(route.escalations)
