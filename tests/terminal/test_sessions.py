@@ -56,6 +56,21 @@ def test_a_program_that_starts_long_after_its_line_is_a_command_of_its_own() -> 
     assert (alone.text, alone.origin, alone.ran) == ("rm -rf /data", Origin.EXECVE, ("rm -rf /data",))
 
 
+@pytest.mark.parametrize("bracketed", [False, True])
+def test_a_list_of_completions_is_no_part_of_the_line(bracketed: bool) -> None:
+    """As bash 5 prints it for Tab, with the prompt and the line again; bash 5.0 does not bracket what is pasted."""
+    shell = Typist(bracketed=bracketed)
+    shell.start()
+    shell.write_text("cp /var/lib/app/data/al", 2)
+    shell.key("\x07")
+    shell.key("\nalpha          alpine         gammalongname\nbeta file      gamma\n$ cp /var/lib/app/data/al")
+    shell.write_text("pine /tmp", 25)
+    shell.enter()
+    assert [(each.text, each.confidence) for each in commands_of(shell.alerts)] == [
+        ("cp /var/lib/app/data/alpine /tmp", 0.9)
+    ]
+
+
 def test_a_line_that_bash_scrolls_sideways_is_in_doubt() -> None:
     """On a dumb terminal, a mark at the last column says that more follows. A shorter line may end with it."""
     shell = Typist()

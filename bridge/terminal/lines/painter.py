@@ -45,7 +45,7 @@ class Painter(msgspec.Struct):
     unfinished: str = ""
     """The beginning of an escape sequence."""
     wraps_itself: bool = False
-    """Whether the shell ends a full row with a line feed: busybox and ksh do while they edit a line."""
+    """Whether the shell ends a full row with CR and a line feed: busybox and ksh do while they edit a line."""
     may_show_width: bool = False
     """Whether this write is what readline writes at the last column."""
     before_return: int = 0
@@ -173,7 +173,7 @@ class Painter(msgspec.Struct):
     def _line_feed(self) -> None:
         grid = self.grid
         if self.wraps_itself:
-            reached = max(grid.column, self.before_return)
+            reached = self.before_return
             if reached >= _LEAST_WIDTH and reached == len(grid.rows[grid.row]):
                 grid.wraps[grid.row] = True
         grid.line_feed()
