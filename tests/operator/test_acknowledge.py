@@ -62,7 +62,7 @@ def test_get_shows_the_incident_and_changes_nothing(page: Page) -> None:
         status, headers, body = page.ask(method)
         assert status == 200
         assert headers["Cache-Control"] == "no-store"
-        assert headers["Referrer-Policy"] == "same-origin"
+        assert headers["Referrer-Policy"] == "no-referrer"
         assert "default-src 'none'" in headers["Content-Security-Policy"]
     text = body.decode()
     assert "<dd>shells</dd>" in text
@@ -105,6 +105,7 @@ def test_other_requests_are_refused_and_change_nothing(page: Page) -> None:
     }  # fmt: skip
     assert refused == {404}
     assert page.ask("POST", Origin="https://evil.example")[0] == 403
+    assert page.ask("POST", Origin="null", **{"Sec-Fetch-Site": "cross-site"})[0] == 403
     assert page.ask("POST", Host="evil.example")[0] == 403
     assert page.ask("POST", body=b"name=" + b"x" * 5000)[0] == 400
     assert page.state == ("open", "")

@@ -36,7 +36,7 @@ _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    "Referrer-Policy": "same-origin",  # with `no-referrer`, browsers send the page's own form with `Origin: null`
+    "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex",
@@ -85,7 +85,7 @@ class _Pages:
             return _page(429, "Too many requests", "Try again in a moment.", {"Retry-After": "5"})
         if request.method != "POST":
             return await self._show(claim)
-        if is_other_origin(request.headers.get("origin"), host) and not self._is_own(request.headers["origin"]):
+        if is_other_origin(request.headers.get("origin"), host) and not self._is_own(request):
             return _page(403, "Not accepted", "Requests from pages of other sites are not accepted.")
         try:
             name = await _name_of(request)
@@ -109,8 +109,15 @@ class _Pages:
             return _page(404, "This incident is not known any more", "It was resolved more than a day ago.")
         return HTMLResponse(incident_page(found[0]), headers=_HEADERS)
 
-    def _is_own(self, origin: str) -> bool:
-        """Whether the page was this one: a proxy may pass on another Host than that of the page."""
+    def _is_own(self, request: Request) -> bool:
+        """Whether the page was this one: a proxy may pass on another Host than that of the page.
+
+        As the page has the referrer policy ``no-referrer``, browsers send its form with ``Origin: null``. So do frames
+        of other sites in a sandbox, which ``Sec-Fetch-Site`` tells apart.
+        """
+        origin = request.headers["origin"]
+        if origin == "null":
+            return request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
         try:
             return urlsplit(origin).hostname == self._host
         except ValueError:
