@@ -23,7 +23,7 @@ from bridge.courier.health.health_alerts import HealthAlerts
 from bridge.courier.health.port_check import PortChecks
 from bridge.courier.results import Results
 from bridge.courier.sending.runner import Runner
-from bridge.courier.sending.worker import Attempt
+from bridge.courier.sending.worker import Attempt, Send
 from bridge.delivery import Circuit, Outcome, Settlement, Verdict
 from bridge.delivery.options import ChannelOptions
 from bridge.journal import JournalBusyError
@@ -228,11 +228,28 @@ class Courier:
             for name, runner in self._runners.items()
             if self._due.may_be_due(name, now_ns)
         }
-        for send in self._queue.claim(now_ns, _LEASE_NS, capacity):
-            self._runners[send[0].notification.channel].start(send, now_ns)
+        self._start(self._queue.claim(now_ns, _LEASE_NS, capacity), now_ns)
         for name, room in capacity.items():
             if room.sends > 0:
                 self._due.change(name)
+
+    def _start(self, sends: Sequence[Send], now_ns: int) -> None:
+        """Send what was claimed.
+
+        A database that crashed may have lost the claim of what is in flight. That is not sent twice, and what was
+        claimed with it may have to wait for it.
+        """
+        in_flight: dict[str, frozenset[int]] = {}
+        for send in sends:
+            runner = self._runners[send[0].notification.channel]
+            if runner.name not in in_flight:
+                in_flight[runner.name] = runner.in_flight
+            rest = [each.id for each in send if each.id not in in_flight[runner.name]]
+            if len(rest) == len(send):
+                runner.start(send, now_ns)
+            else:
+                runner.taken_back += rest
+        self._put_back([runner for runner in self._runners.values() if runner.taken_back])
 
     def _sleep_seconds(self) -> float:
         """Until something can be sent, an attempt times out, or the deadline. A wake or a result ends the sleep."""

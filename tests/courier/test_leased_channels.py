@@ -16,6 +16,7 @@ from bridge.common.clocks.clock import SYSTEM_CLOCK, Timeline
 from bridge.common.secret import Secret
 from bridge.courier.courier import Courier
 from bridge.courier.process.leased_channels import LeasedChannels
+from bridge.delivery import Delivery, Outcome
 from bridge.journal.errors import JournalBusyError
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.members import COURIER, Member
@@ -28,7 +29,7 @@ from bridge.journal.postgres.opening import migrate_database
 from bridge.journal.postgres.queue.delivery_queue import PostgresDeliveryQueue
 from bridge.journal.sql.bodies import Bodies
 from tests.conftest import FULL
-from tests.courier.working import Answering, entry
+from tests.courier.working import DELIVERED, Answering, entry
 from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 
@@ -134,6 +135,35 @@ def test_a_take_over_ends_well_wherever_the_database_fails(
         sent = [[["1"], ["2"]]] * 2
         wait_until(lambda: [sorted(each.sent) for each in new.channels.values()] == sent, "all deliveries")
         wait_until(lambda: new.database.has_failed, "the failure")
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_what_is_in_flight_is_not_sent_twice_after_a_crash_of_the_database(
+    location: DatabaseLocation, connection: PgConnection, batch_size: int
+) -> None:
+    """Claims are not made durable, so the crash forgets the latest ones. What has the same key waits for its answer."""
+    answered = threading.Event()
+
+    def answer(_sent: Sequence[Delivery]) -> Outcome:
+        answered.wait(60)
+        return DELIVERED
+
+    with closing(Sharing(location, "new")) as new:
+        channel = new.channels["a"] = Answering("a", answer, batch_size)
+        new.alerts.append("s", SYSTEM_CLOCK.wall_ns(), [entry("1", "a", ordered=True)])
+        new.membership.start()
+        new.start()
+        wait_until(lambda: channel.sent, "the first delivery")
+        connection.execute("UPDATE deliveries SET state = 'pending', due_ns = created_ns")
+        new.alerts.append("s", SYSTEM_CLOCK.wall_ns(), [entry("2", "a", ordered=True)])
+        states = "SELECT array_agg(state ORDER BY id), min(blocked) FROM deliveries"
+        wait_until(
+            lambda: connection.execute(states).fetchone() == (["claimed", "pending"], 0), "the claim of the first one"
+        )
+        answered.set()
+        wait_until(lambda: len(channel.sent) > 1, "the second delivery")
+        wait_until(lambda: connection.execute(states).fetchone() == (["delivered", "delivered"], 0), "the settlements")
+        assert channel.sent == [["1"], ["2"]]
 
 
 @pytest.mark.usefixtures("connection")

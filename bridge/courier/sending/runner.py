@@ -79,6 +79,11 @@ class Runner:
         return self.workers.busy or self.has_split_batches
 
     @property
+    def in_flight(self) -> frozenset[int]:
+        """The ids of the deliveries that are in flight, or are sent without another claim."""
+        return self.workers.ids.union(each.id for send in self._split for each in send)
+
+    @property
     def has_split_batches(self) -> bool:
         """Whether parts of a refused batch wait to be sent again."""
         return bool(self._split)

@@ -81,6 +81,11 @@ class Workers:
         return sum(len(attempt.send) for attempt in self._in_flight)
 
     @property
+    def ids(self) -> frozenset[int]:
+        """The ids of these deliveries."""
+        return frozenset([each.id for attempt in self._in_flight for each in attempt.send])
+
+    @property
     def timed_out(self) -> int:
         """How many threads still hang in the channel after their timeout. They were replaced."""
         return len(self._timed_out)
