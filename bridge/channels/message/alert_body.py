@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 
 from bridge.alert.forms.falco_json import falco_json
-from bridge.channels.message.compose import headline_of, links_of
+from bridge.channels.message.compose import full_headline_of, links_of
 from bridge.common.clocks.times import iso_text
 from bridge.delivery.delivery import Delivery
 from bridge.routing import NotificationContext
@@ -54,8 +54,10 @@ def _context(context: NotificationContext) -> dict[str, object]:
 
 
 def headline(delivery: Delivery, labels: Mapping[str, str]) -> str:
-    """The message's first line: ``[CRITICAL] rm -rf in payments``."""
-    return f"[{delivery.notification.severity.name}] {headline_of(delivery, labels)}"
+    """The message's first line: ``[CRITICAL] rm -rf in payments (+3 held back)``."""
+    context = delivery.notification.context
+    held_back = f" (+{context.held_back} held back)" if context is not None and context.held_back else ""
+    return f"[{delivery.notification.severity.name}] {full_headline_of(delivery, labels)}{held_back}"
 
 
 def falcosidekick_body(delivery: Delivery, labels: Mapping[str, str]) -> dict[str, object]:

@@ -16,7 +16,7 @@ from bridge.alert import MISSING
 from bridge.alert.forms.falco_json import falco_json
 from bridge.channels.message.alert_body import alert_body, falcosidekick_body
 from bridge.channels.message.body_names import BODY_NAMES, CONCAT, EACH, ELSE, MATCH, OPTIONAL
-from bridge.channels.message.compose import headline_of, links_of, lookup_of, text_of
+from bridge.channels.message.compose import full_headline_of, links_of, lookup_of, text_of
 from bridge.common.text import shortened
 from bridge.delivery.delivery import Delivery
 from bridge.delivery.extras import LITERAL
@@ -131,7 +131,7 @@ def _values(delivery: Delivery, labels: Mapping[str, str]) -> Values:
         "id": lambda: alert.id,
         "delivery": lambda: delivery.id,
         "routes": lambda: notification.routes,
-        "title": lambda: headline_of(delivery, labels),
+        "title": lambda: full_headline_of(delivery, labels),
         "message": lambda: text_of(delivery, labels),
         "links": lambda: [{"name": link.name, "url": link.url} for link in links_of(delivery, labels)],
         "labels": lambda: labels,

@@ -14,7 +14,7 @@ from bridge.channels.message.digest import digest_of, message_key
 from bridge.channels.message.field_order import ordered
 from bridge.channels.message.fit import rest_line
 from bridge.channels.message.message import AlertCounts, Fact, Message, MessageLink
-from bridge.channels.message.remembered import clock, meaning, not_followed, with_context
+from bridge.channels.message.remembered import clock, headline_with, meaning, not_followed, with_context
 from bridge.channels.message.second_line import (
     PART,
     WHO_FIELDS,
@@ -106,13 +106,12 @@ def _compose_unnamed(delivery: Delivery, context: NotificationContext, labels: M
     """The digest of a group whose worst alerts are silenced: of the others only number, time and key are known."""
     notification = msgspec.structs.replace(delivery.notification, context=None, title=None, message=None, links=())
     about = _compose(replace(delivery, notification=notification), labels)
-    since = clock(context.first_ns, delivery.created_ns)
     key = isolated(one_line(context.key.strip(), PART))
     listing = _listing(notification.routes, context)
     return replace(
         about,
         kind=context.kind,
-        headline=f"{context.count} alerts since {since}; the worst of the group are silenced",
+        headline=_unnamed_headline(context, delivery.created_ns),
         who="",
         action="",
         where=joined(cluster_of(labels), key) or f"route {about.route}",
@@ -207,6 +206,22 @@ def headline_of(delivery: Delivery, labels: Mapping[str, str]) -> str:
     if title is not None:
         filled = fill(parse_template(title), lookup_of(delivery, labels), lambda value: one_line(value, _VALUE))
     return one_line(filled.strip() or delivery.alert.rule.strip() or _first_words(delivery.alert), _HEADLINE)
+
+
+def full_headline_of(delivery: Delivery, labels: Mapping[str, str]) -> str:
+    """As ``headline_of``, with what clauses with memory know: ``Resolved: Shell``, ``Shell (132 alerts since …)``."""
+    context, headline = delivery.notification.context, headline_of(delivery, labels)
+    if context is None:
+        return headline
+    if context.kind is NotificationKind.DIGEST and not context.alerts:
+        return _unnamed_headline(context, delivery.created_ns)
+    titled = delivery.notification.title is not None
+    return shortened(headline_with(headline, context, delivery.created_ns, titled=titled), _HEADLINE)
+
+
+def _unnamed_headline(context: NotificationContext, created_ns: int) -> str:
+    since = clock(context.first_ns, created_ns)
+    return f"{context.count} alerts since {since}; the worst of the group are silenced"
 
 
 def _first_words(alert: Alert) -> str:

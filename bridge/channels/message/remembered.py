@@ -36,7 +36,7 @@ def with_context(
     return replace(
         message,
         kind=context.kind,
-        headline=shortened(_headline(message, context, created_ns, titled=titled), _HEADLINE),
+        headline=shortened(headline_with(message.headline, context, created_ns, titled=titled), _HEADLINE),
         who=_joined_person(values, who_fields) or message.who,
         text=_text(message, context),
         counts=AlertCounts(context.count, context.held_back, context.first_ns, context.last_ns),
@@ -44,12 +44,13 @@ def with_context(
     )
 
 
-def _headline(message: Message, context: NotificationContext, created_ns: int, *, titled: bool) -> str:
-    about = message.headline if titled else meaning(message.headline, context, context.last_ns, created_ns)
+def headline_with(headline: str, context: NotificationContext, created_ns: int, *, titled: bool) -> str:
+    """The headline of an alert, with what is known about its notification. The arguments are as in ``with_context``."""
+    about = headline if titled else meaning(headline, context, context.last_ns, created_ns)
     alerts = f" ({context.count} alerts)" if context.count > 1 else ""
     match context.kind:
         case NotificationKind.SUMMARY if context.silent and not titled:
-            return f"{context.count} more silent keys, the last: {message.headline}"
+            return f"{context.count} more silent keys, the last: {headline}"
         case NotificationKind.SUMMARY:
             return f"{context.count} more since {clock(context.first_ns, created_ns)}, the last: {about}"
         case NotificationKind.ESCALATION:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from bridge.alert import Alert, Priority
+from bridge.channels.message.alert_body import headline
+from bridge.channels.message.body_template import filled
 from bridge.channels.message.compose import compose
 from bridge.channels.message.message import Message
 from bridge.channels.render import plain
 from bridge.delivery.delivery import Delivery
-from bridge.routing import NotificationKind
+from bridge.routing import Notification, NotificationContext, NotificationKind
 from bridge.routing.router import Router
 from bridge.routing.silences import Silence, Silences
 from bridge.routing.state import State, Timer
@@ -110,6 +112,20 @@ def test_what_was_not_followed_says_so() -> None:
     assert escalation.headline == "Not acknowledged for 10 min: rule 0, not followed within 5 min"
     titled = sent(f'{clause} title "No end of %rule"', events(LEAST))[-1]
     assert titled.headline == "No end of rule 0"
+
+
+def test_programs_that_show_a_title_to_people_get_the_whole_one() -> None:
+    """Alertmanager, SNS, and what a webhook posts to: the headline of the message, without the other alerts."""
+    one = events(WORST)[0]
+    for kind, title in (
+        (NotificationKind.ABSENT, "Silent since 12:00 UTC, the last: rule 0"),
+        (NotificationKind.RESOLVED, "Resolved: rule 0 (3 alerts)"),
+        (NotificationKind.DIGEST, "rule 0 (3 alerts since 12:00 UTC)"),
+    ):
+        context = NotificationContext(kind, 3, 2, START, START, alerts=(one.id,))
+        delivery = Delivery(1, one, Notification("c", ("r",), WORST, context=context), 0, START)
+        assert headline(delivery, {}) == f"[CRITICAL] {title} (+2 held back)"
+        assert filled("%title", [delivery], {}) == title
 
 
 def test_an_escalation_says_how_many_alerts_the_incident_has() -> None:

@@ -10,6 +10,7 @@ from bridge.channels.contract import Outcome
 from bridge.channels.errors import ChannelError
 from bridge.channels.message.alert_body import alert_body, falcosidekick_body, headline
 from bridge.channels.message.compose import message_of
+from bridge.channels.message.message import Message
 from bridge.channels.native.aws.client import Client
 from bridge.channels.native.aws.errors import outcome_of
 from bridge.channels.native.aws.resource import Resource, region_of
@@ -75,7 +76,7 @@ class SnsChannel:
     def _messages(self, deliveries: Sequence[Delivery]) -> list[str]:
         room = _LIMIT - len(deliveries) * _ATTRIBUTES
         if self._format == "text":
-            return [plain.body(message_of([each], self._labels), _TEXT) for each in deliveries]
+            return [_text(message_of([each], self._labels)) for each in deliveries]
         make = alert_body if self._format == "falco" else falcosidekick_body
         bodies = [make(each, self._labels) for each in deliveries]
         return [valid_text(line) for line in bounded_lines(bodies, room, room)]
@@ -88,6 +89,11 @@ class SnsChannel:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+
+def _text(message: Message) -> str:
+    """A text message (SMS) of the topic has no subject, so the first line is in the text."""
+    return f"{message.subject}\n{plain.body(message, _TEXT - len(message.subject) - 1)}"
 
 
 def subject(text: str) -> str:
