@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 _INTERNAL = (".localhost", ".local", ".internal", ".svc", ".home.arpa", ".test", ".invalid", ".example")
 """The ends of names that cannot be registered on the internet: RFC 6761, 6762, 8375, ICANN's .internal, Kubernetes."""
 
+_USUAL_PORTS = {"https": ":443", "http": ":80"}
+
 
 def host_name(host: str) -> str:
     """The name or address in a Host header without its port, in lower case; empty if the header makes no sense."""
@@ -40,13 +42,17 @@ def is_internal_host(host: str) -> bool:
 
 
 def is_other_origin(origin: str | None, host: str) -> bool:
-    """Whether a request comes from a page of another site. Programs send no Origin."""
+    """Whether a request comes from a page of another site. Programs send no Origin.
+
+    An Origin has no port where that is the usual one of its scheme; in ``host``, a proxy may have added it.
+    """
     if origin is None:
         return False
     try:
-        return urlsplit(origin).netloc.lower() != host.lower()
+        split = urlsplit(origin)
     except ValueError:
         return True
+    return split.netloc.lower() != host.lower().removesuffix(_USUAL_PORTS.get(split.scheme, ""))
 
 
 def _is_address(name: str) -> bool:

@@ -7,6 +7,7 @@ import os
 import pwd
 import signal
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import requests
 import yaml
 from starlette.requests import Request
 
-from bridge.console.visitors.access import Access
+from bridge.console.visitors.access import Access, RefusedError
 from bridge.console.visitors.people import People, Person
 from bridge.console.visitors.sessions import Sessions
 from bridge.operator.client import AdminClient
@@ -143,6 +144,25 @@ def test_a_group_without_a_name_takes_no_other_group_away(monkeypatch: pytest.Mo
         visitor = Access(is_unix=True, people=People(write=True, editors=(f"group:{group}",))).visitor(request)
         assert visitor is not None
         assert visitor.may_write == may_act
+
+
+@pytest.mark.parametrize(
+    ("origin", "accepted"),
+    [
+        ("https://console.example.org", True),
+        ("http://console.example.org", False),
+        ("https://console.example.org:8443", False),
+        ("https://evil.example", False),
+        ("null", False),
+    ],
+)
+def test_a_page_of_the_public_url_is_no_other_site(origin: str, *, accepted: bool) -> None:
+    """Also behind a proxy that passes on another Host, and in the spelling of browsers."""
+    headers = [(b"host", b"10.0.0.7:2804"), (b"origin", origin.encode())]
+    request = Request({"type": "http", "method": "POST", "headers": headers})
+    refused: AbstractContextManager[object] = nullcontext() if accepted else pytest.raises(RefusedError)
+    with refused:
+        Access(public_url="https://Console.Example.org:443").check_names(request)
 
 
 def test_a_session_ends() -> None:

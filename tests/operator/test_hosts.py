@@ -68,3 +68,6 @@ def test_names_are_read_from_headers() -> None:
     assert is_internal_host("falco-bridge")
     assert not is_internal_host("")
     assert not is_other_origin(None, "x")
+    assert not is_other_origin("https://A.b", "a.b:443")
+    assert not is_other_origin("http://a.b", "a.b:80")
+    assert is_other_origin("http://a.b", "a.b:443")

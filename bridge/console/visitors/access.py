@@ -59,7 +59,7 @@ class Access:
         if not is_known_host(host, names):
             raise RefusedError("the Host header names neither an address nor the public URL of this console")
         origin = request.headers.get("origin")
-        if is_other_origin(origin, host) and not (self.public_url and origin == self.public_url):
+        if is_other_origin(origin, host) and not self._is_public(origin):
             raise RefusedError(_OTHER_SITE)
         if request.method == "POST" and request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
             raise RefusedError(_OTHER_SITE)
@@ -111,6 +111,12 @@ class Access:
     def is_secure(self) -> bool:
         """Whether browsers reach the console over TLS."""
         return self.public_url.startswith("https:")
+
+    def _is_public(self, origin: str | None) -> bool:
+        """Whether an Origin is the public URL: a proxy may pass on another Host than that of the page."""
+        url = urlsplit(self.public_url)
+        same_scheme = bool(url.scheme) and (origin or "").startswith(f"{url.scheme}:")
+        return same_scheme and not is_other_origin(origin, url.netloc)
 
     def _person(self, request: Request) -> tuple[Person | None, str]:
         """Who asks, and what their forms are bound to."""
