@@ -14,6 +14,8 @@ import pytest
 from bridge.journal import JournalBusyError
 from bridge.journal.opening import open_for_router, open_to_read, open_to_write
 from bridge.journal.records import SilenceRecord
+from bridge.pipeline.controls import silence_preview
+from bridge.pipeline.controls import silences as silences_module
 from bridge.pipeline.controls.incidents import RunningIncidents
 from bridge.pipeline.controls.silences import NewSilence, RunningSilences, SilenceError, SilenceSelection
 from bridge.pipeline.intake import Intake
@@ -99,6 +101,25 @@ def test_a_preview_counts_what_was_sent_by_route_and_channel(tmp_path: Path) -> 
         assert dict(found.by_channel) == {"chat": 5, "pager": 5, "archive": 5}
         assert [each.time_ns for each in found.examples] == [5]
         assert silences.preview("user.name = root", time.time_ns() + SECOND).alerts == 0
+
+
+def test_a_preview_takes_some_seconds_and_one_is_made_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It competes with intake. The latest alerts are judged, and it says since when."""
+    monkeypatch.setattr(silences_module, "PREVIEW_SECONDS", 0.0)
+    monkeypatch.setattr(silence_preview, "_CHECK_EVERY", 3)
+    path = tmp_path / "j.db"
+    with bridge(path) as (intake, silences, _):
+        for number in range(1, 7):
+            receive(intake, number)
+        found = silences.preview("user.name = root", 0)
+        assert (found.alerts, [each.time_ns for each in found.examples]) == (2, [6])
+        journal = open_to_read(path)
+        assert found.stopped_ns == [each.received_ns for each in journal.history.alerts()][3]
+        journal.close()
+        with silences._previewing, pytest.raises(SilenceError, match="other previews"):
+            silences.preview("user.name = root", 0)
 
 
 def test_a_preview_says_which_fields_cannot_be_judged(tmp_path: Path) -> None:

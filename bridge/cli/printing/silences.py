@@ -20,6 +20,8 @@ def preview_lines(preview: SilencePreview) -> Iterator[str]:
         yield f"in the last 24 hours it would have held back {many(preview.alerts, 'alert')}"
     else:
         yield "in the last 24 hours it would have held back nothing"
+    if preview.stopped_ns is not None:
+        yield f"counted only since {moment(preview.stopped_ns)}: there are too many alerts to look at all of them"
     for what, counts in (("route", preview.routes), ("channel", preview.channels)):
         for name, count in counts.items():
             yield f"  {count:>7}  {what} {one_line(name, _WIDTH)}"

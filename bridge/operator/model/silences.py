@@ -114,6 +114,13 @@ class SilencePreview(Answer, frozen=True):
             "and `redact` has removed text of it."
         ),
     ]
+    stopped_ns: Annotated[
+        int | None,
+        Meta(
+            description="Alerts received before this time were not judged, because a preview takes at most 10 seconds; "
+            "null if all were."
+        ),
+    ] = None  # fmt: skip
 
 
 class ExpireSilence(Request, frozen=True):

@@ -149,6 +149,7 @@ class SilenceOperations:
                 for each in found.examples
             ],
             not_judged=dict(found.unjudged.most_common()),
+            stopped_ns=found.stopped_ns,
         )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bridge.alert import Alert
@@ -17,6 +17,8 @@ from bridge.matching.normal import fields_of
 from bridge.routing import Decision, Reason
 
 _MOST_EXAMPLES = 5
+_CHECK_EVERY = 500
+"""Alerts that are judged between two looks at the time."""
 _NOTIFIED = frozenset({Reason.SENT, Reason.UNMATCHED, Reason.GROUPED})
 """A grouped alert is part of a digest that is sent later."""
 _OUTPUT = "output"
@@ -33,6 +35,8 @@ class Preview:
     """The latest alert of each rule, redacted; the latest first."""
     unjudged: Counter[str] = field(default_factory=Counter)
     """Alerts whose text the condition reads and ``redact`` has removed, by field. The silence may decide otherwise."""
+    stopped_ns: int | None = None
+    """When the alert was received at which the time was up: none before it was judged. None if all were judged."""
 
 
 def preview(
@@ -41,14 +45,18 @@ def preview(
     schedule: Schedule | None,
     redactions: Iterable[Redaction],
     labels: Mapping[str, str],
+    time_is_up: Callable[[], bool],
 ) -> Preview:
-    """Judge alerts that were recorded, the oldest first."""
+    """Judge alerts that were recorded, the newest first, until the time is up."""
     predicate = compile_condition(condition, labels)
     masks = _masks(condition, redactions)
     found = Preview()
     examples: dict[str, Alert] = {}
-    count = 0
-    for each in recorded:
+    count, stopped_ns = 0, None
+    for number, each in enumerate(recorded, start=1):
+        if number % _CHECK_EVERY == 0 and time_is_up():
+            stopped_ns = each.received_ns
+            break
         notified = [decision for decision in each.decisions if _notifies(decision)]
         if not notified or (schedule is not None and not schedule.holds(each.received_ns)):
             continue
@@ -59,10 +67,9 @@ def preview(
         count += 1
         found.by_route.update(decision.route for decision in notified)
         found.by_channel.update({channel for decision in notified for channel in decision.channels})
-        examples.pop(alert.rule, None)
-        examples[alert.rule] = alert
-    latest = tuple(reversed([*examples.values()][-_MOST_EXAMPLES:]))
-    return Preview(count, found.by_route, found.by_channel, latest, found.unjudged)
+        if len(examples) < _MOST_EXAMPLES:
+            examples.setdefault(alert.rule, alert)
+    return Preview(count, found.by_route, found.by_channel, (*examples.values(),), found.unjudged, stopped_ns)
 
 
 def _notifies(decision: Decision) -> bool:

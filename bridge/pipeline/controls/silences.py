@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from bridge.routing.silences import Silence, Silences, SilenceText, parse_silenc
 
 _LISTED_NS = 24 * 3600 * 1_000_000_000
 """How long an ended silence can still be listed."""
+PREVIEW_SECONDS = 10.0
+"""How long a preview may take."""
 _MOST_SILENCES = 1000
 _MOST_ACTS = 20
 """Acts that are stored with a silence, the latest ones."""
@@ -89,6 +92,7 @@ class RunningSilences:
         self._labels = labels
         self._log = structlog.get_logger("bridge")
         self._channels = tuple(channels)
+        self._previewing = threading.Lock()
         self._stored: tuple[SilenceRecord, ...] = ()
         """Those that have not ended."""
         intake.between_batches(self._load)
@@ -186,10 +190,21 @@ class RunningSilences:
             self._log.info("silence announced", silence=each.id, channel=each.announce)
 
     def preview(self, condition: str, since_ns: int, schedule: str = "") -> Preview:
-        """What a silence would have held back since then. Raises SilenceError, JournalError."""
+        """What a silence would have held back since then; of many alerts, of the latest ones.
+
+        One is made at a time, for some seconds, because it competes with intake. Raises SilenceError, JournalError.
+        """
         parsed = self._parsed(condition, schedule)
-        redactions = self._intake.redactions
-        return preview(self._recorded(since_ns), parsed.condition, parsed.schedule, redactions, self._labels)
+        if not self._previewing.acquire(timeout=PREVIEW_SECONDS):
+            raise SilenceError("other previews are being made; try again in a moment")
+        try:
+            end = time.monotonic() + PREVIEW_SECONDS
+            return preview(
+                self._recorded(since_ns), parsed.condition, parsed.schedule, self._intake.redactions, self._labels,
+                lambda: time.monotonic() > end,
+            )  # fmt: skip
+        finally:
+            self._previewing.release()
 
     def _change(
         self, which: SilenceSelection, changes: Mapping[str, Any], action: str = "", actor: str = ""
@@ -235,7 +250,7 @@ class RunningSilences:
     def _recorded(self, since_ns: int) -> Iterator[RecordedAlert]:
         journal = open_to_read(self._journal, again=True)
         try:
-            yield from journal.history.alerts(since_ns)
+            yield from journal.history.read(journal.history.span(since_ns), newest_first=True)
         finally:
             journal.close()
 
