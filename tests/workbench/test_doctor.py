@@ -224,3 +224,15 @@ def test_the_command_says_what_is_broken(tmp_path: Path) -> None:
     (tmp_path / "j.db").write_text("no journal" * 500, encoding="utf-8")
     gravity, text, remedy = found()["journal"]
     assert (gravity, "is damaged" in text, remedy) == ("problem", True, "")
+    (tmp_path / "j.db").unlink()
+    assert found()["bridge"][2] == "start it: falco-bridge --config c.yaml"
+    for name in ("a.crt", "a.key"):
+        (tmp_path / name).write_text("no certificate", encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        text = (tmp_path / "c.yaml").read_text(encoding="utf-8")
+        text = text.replace("http: 127.0.0.1:0", f"http: '{address}', tls: {{cert: a.crt, key: a.key}}")
+        (tmp_path / "c.yaml").write_text(text, encoding="utf-8")
+        broken = found()
+    assert f"could not start here: cannot listen on {address}" in broken["bridge"][1]
+    assert "`cert` and `key` cannot be used" in broken["config"][1]

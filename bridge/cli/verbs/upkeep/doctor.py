@@ -67,7 +67,7 @@ def _findings(path: Path, span: Span) -> Iterator[Finding]:
     if loaded.config is None:
         return
     shared, fleet_subjects = _shared(loaded.config)
-    yield from (each for each in _bridge(loaded.config, path) if each.subject not in fleet_subjects)
+    yield from (each for each in _bridge(loaded, loaded.config) if each.subject not in fleet_subjects)
     yield from shared
     yield from certificates(certificate_files(loaded.config), datetime.now(UTC))
     room = _disk(loaded.config)
@@ -84,10 +84,11 @@ def _findings(path: Path, span: Span) -> Iterator[Finding]:
 def _config(loaded: LoadedConfig) -> Iterator[Finding]:
     """Whether ``check`` finds errors."""
     from bridge.daemon.checks.channel_check import check_channels
+    from bridge.daemon.checks.tls_check import check_tls
     from bridge.language.diagnostics.diagnostic import Severity
     from bridge.workbench.doctor.finding import Finding, Gravity
 
-    found = [*loaded.diagnostics, *check_channels(loaded)]
+    found = [*loaded.diagnostics, *check_channels(loaded), *check_tls(loaded)]
     errors = [each for each in found if each.severity is Severity.ERROR]
     if errors:
         text = f"{len(errors)} error{'s' * (len(errors) > 1)}, the first: {errors[0].message}"
@@ -108,7 +109,7 @@ def _routes(checked: Checked, path: Path) -> Iterator[Finding]:
         yield Finding(Gravity.PROBLEM, "routes", text + first.message, f"falco-bridge check --config {path}")
 
 
-def _bridge(config: Config, path: Path) -> Iterator[Finding]:
+def _bridge(loaded: LoadedConfig, config: Config) -> Iterator[Finding]:
     """What the running bridge reports; without one, whether Falco could be reached."""
     from bridge.config.schema.sources import GrpcSettings
     from bridge.operator.client import AdminClient, AdminError, NotRunningError
@@ -120,8 +121,10 @@ def _bridge(config: Config, path: Path) -> Iterator[Finding]:
         assert config.admin.socket is not None, "the default is filled in"
         status = AdminClient(config.admin.socket).get("/api/v1/status", Status)
     except AdminError as error:
-        start = f"start it: falco-bridge --config {path}" if isinstance(error, NotRunningError) else ""
-        yield Finding(Gravity.PROBLEM, "bridge", str(error), start)
+        if isinstance(error, NotRunningError):
+            yield _not_running(loaded, str(error))
+        else:
+            yield Finding(Gravity.PROBLEM, "bridge", str(error))
         targets = [each.target for source in config.sources if isinstance(source, GrpcSettings) for each in source.grpc]
         yield from falco_sockets(targets)
         return
@@ -129,6 +132,18 @@ def _bridge(config: Config, path: Path) -> Iterator[Finding]:
         yield Finding(Gravity.PROBLEM, each.subject, each.text, each.remedy)
     if not status.problems:
         yield Finding(Gravity.OK, "bridge", "it runs, and reports no problem")
+
+
+def _not_running(loaded: LoadedConfig, text: str) -> Finding:
+    """With what would keep it from starting on this machine."""
+    from bridge.daemon.checks.start_check import check_start
+    from bridge.workbench.doctor.finding import Finding, Gravity
+
+    path, problems = loaded.source.path, check_start(loaded)
+    if not problems:
+        return Finding(Gravity.PROBLEM, "bridge", text, f"start it: falco-bridge --config {path}")
+    text += f"; it could not start here: {problems[0].message}"
+    return Finding(Gravity.PROBLEM, "bridge", text, f"falco-bridge check --config {path}")
 
 
 def _shared(config: Config) -> tuple[list[Finding], frozenset[str]]:
