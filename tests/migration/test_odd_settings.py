@@ -70,7 +70,7 @@ def test_maps_of_alertmanager_are_kept() -> None:
 def test_headers_never_share_a_variable() -> None:
     """Neither with each other nor with the login; otherwise one value would be sent for both."""
     translation = imported(
-        "webhook: {address: 'http://x/?a=1&a=2', customheaders: {X-A: one, X_A: two}}\n"
+        "webhook: {address: 'http://x/?a=1&a=2+3', customheaders: {X-A: one, X_A: two}}\n"
         "loki: {hostport: 'loki:3100', user: me, apikey: k, customheaders: {User: other}}\n"
     )
     values = {each.name: each.value for each in translation.variables}
@@ -78,7 +78,7 @@ def test_headers_never_share_a_variable() -> None:
     for name, value in values.items():
         urls = {channel: url.replace(f"${{{name}}}", value) for channel, url in urls.items()}
     assert urls == {
-        "webhook": "webhook://x/?format=falcosidekick&-a=1&-a=2&+X-A=one&+X_A=two",
+        "webhook": "webhook://x/?format=falcosidekick&-a=1&-a=2%203&+X-A=one&+X_A=two",
         "loki": "loki://me:k@loki:3100?+User=other",
     }
 

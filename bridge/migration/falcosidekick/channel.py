@@ -117,7 +117,8 @@ def http_channel(
     for number, part in enumerate(filter(None, url.query.split("&")), 1):
         key, _, value = part.partition("=")
         name = f"{_upper(output)}_QUERY_{number}"
-        variables.append(Variable(name, value, f"`{unquote(key)}` of the address's query"))
+        spaced = value.replace("+", "%20")  # the bridge sends a `+` as it is, and receivers read a space
+        variables.append(Variable(name, spaced, f"`{unquote(key)}` of the address's query"))
         query.append(f"-{key}=${{{name}}}")
     in_headers, secrets = header_parameters(output, headers, variables)
     rest = "&".join([*query, *in_headers])
