@@ -244,3 +244,10 @@ def results(text: str) -> dict[str, tuple[str, ...]]:
     assert checked.program is not None, checked.diagnostics
     runner = RouteTestRunner(Router(checked.program, {}), {})
     return {case.name: tuple(each.message for each in runner.run(case)) for case in checked.tests}
+
+
+def test_a_count_of_zero_names_the_negative_expectation() -> None:
+    """`from 1 to 1000000` did not say how to expect nothing."""
+    steps = 'event { rule = a } expect "office" count 0'
+    (problem,) = check([SourceText("t", f'{ROUTES} test "t" {{ {steps} }}')], Known(None, None)).diagnostics
+    assert problem.hint == 'write `expect not "office"`'

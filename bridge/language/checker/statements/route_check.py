@@ -158,13 +158,12 @@ class RouteChecker:
             self._report(Code.BAD_AMOUNT, f"duration `{word.text}` is out of range", word.span, "from 1ms to 366d")
         return found or 1
 
-    def count(self, word: syntax.Word) -> int:
-        """A number from 1. Reports an invalid count."""
+    def count(self, word: syntax.Word, instead_of_none: str = "") -> int:
+        """A number from 1. Reports an invalid count, with the remedy for 0."""
         found = int(word.text) if len(word.text) < 10 else 0
         if not 1 <= found <= _MAX_COUNT:
-            self._report(
-                Code.BAD_AMOUNT, f"count `{word.text[:20]}` is out of range", word.span, f"from 1 to {_MAX_COUNT}"
-            )
+            hint = instead_of_none if word.text == "0" and instead_of_none else f"from 1 to {_MAX_COUNT}"
+            self._report(Code.BAD_AMOUNT, f"count `{word.text[:20]}` is out of range", word.span, hint)
         return found
 
     def known_channels(self, words: Sequence[syntax.Word]) -> tuple[str, ...]:

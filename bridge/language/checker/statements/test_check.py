@@ -94,11 +94,12 @@ class CaseChecker:
         return (text,) if kind is Kind.LIST else text
 
     def _expectation(self, step: syntax.ExpectStep) -> Expectation:
+        negative = "" if step.route is None else f'write `expect not "{step.route.text}"`'
         return Expectation(
             None if step.route is None else self._route(step.route),
             step.negated,
             self._routes.known_channels(step.to),
-            None if step.count is None else self._routes.count(step.count),
+            None if step.count is None else self._routes.count(step.count, negative),
             None if step.contains is None else step.contains.text,
             step.span,
         )
