@@ -37,7 +37,7 @@ class Terminals(msgspec.Struct):
     def tick(self, now_ns: int) -> list[Command]:
         """Time has passed. Returns the commands that are finished by it."""
         finished = self._use(list(self.ordering.nodes), now_ns) + self.sessions.settle(now_ns)
-        if now_ns - self.lines_checked_ns >= _LINES_CHECKED_NS:
+        if abs(now_ns - self.lines_checked_ns) >= _LINES_CHECKED_NS:
             self.lines_checked_ns = now_ns
             self.sessions.forget_old_lines(now_ns)
         return finished

@@ -23,6 +23,13 @@ def announce(shell: Typist, number: int, line: str, pid: int = 555) -> None:
     shell.emit(ANNOUNCED, evt_arg_name=f"/.falco-bridge/'{quoted}'", proc_pid=pid, proc_ppid=shell.pid)
 
 
+def held(terminals: Terminals) -> str:
+    """What is painted on all terminals."""
+    return "\n".join(
+        "".join(row) for shell in terminals.sessions.shells.values() for row in shell.line.painter.grid.rows
+    )
+
+
 def test_a_command_has_its_programs_files_and_exit_status() -> None:
     """Of its shell's children and theirs; the next line begins the next command."""
     shell = Typist()
@@ -310,15 +317,33 @@ def test_the_longest_unused_shells_and_sessions_go_first(monkeypatch: pytest.Mon
     assert len(state.shells) == len(state.sessions) == 3
 
 
+def test_a_clock_that_is_set_back_holds_no_command_back() -> None:
+    """And what was painted of an unfinished line goes an hour later, not a day."""
+    shell, terminals = Typist(), Terminals()
+    shell.start()
+    shell.type("ls")
+    shell.show_prompt()
+    shell.write_text("half", 2)
+    now_ns = START + 86_400 * SECOND
+    terminals.take(terminals.new(shell.alerts), now_ns)
+    terminals.tick(now_ns)
+    found = [each for seconds in (0, 3, 6, 12) for each in terminals.tick(START + seconds * SECOND)]
+    assert [each.text for each in found] == ["ls"]
+    assert "half" in held(terminals)
+    for minutes in (2, 63, 125):
+        terminals.tick(START + minutes * 60 * SECOND)
+    assert "half" not in held(terminals)
+
+
 def test_what_was_painted_of_a_line_goes_after_an_hour() -> None:
     """The rest of the line is in doubt."""
     shell, terminals = Typist(), Terminals()
     shell.start()
     shell.write_text("echo hunter2", 2)
     terminals.take(terminals.new(shell.alerts), START)
-    for hours in (0.5, 1, 1.5):
+    for hours, is_held in ((0.5, True), (1, True), (1.5, False)):
         terminals.tick(START + int(hours * 3600 * SECOND))
-    assert "hunter2" not in str(terminals)
+        assert ("hunter2" in held(terminals)) == is_held
     before = len(shell.alerts)
     shell.now_ns += 7200 * SECOND
     shell.write_text(" > x", 14)

@@ -19,6 +19,8 @@ LONGEST_LINE_NS = 3_600_000_000_000
 """What was painted of a line is not held longer."""
 _MAX_NODES = 10_000
 _LOST_AROUND_NS = 2_000_000_000
+_LONGEST_DUE_NS = 2 * SETTLE_NS
+"""A command that is due later was typed before the clock was set back."""
 _YOUNG_NS = 10_000_000_000
 _PROMPT = b"\x1b[?2004h"
 _SCROLLING = frozenset({"ksh", "ksh93", "mksh"})
@@ -78,7 +80,7 @@ class Sessions(msgspec.Struct):
         for key in list(self.open):
             session = self.sessions[key]
             for pid, pending in list(session.pending.items()):
-                if now_ns is None or pending.due_ns <= now_ns:
+                if now_ns is None or not now_ns < pending.due_ns <= now_ns + _LONGEST_DUE_NS:
                     self._close(session, pid, finished)
         return finished
 
@@ -92,6 +94,7 @@ class Sessions(msgspec.Struct):
     def forget_old_lines(self, now_ns: int) -> None:
         """Remove what was painted of lines that are not finished after an hour."""
         for shell in self.shells.values():
+            shell.editing_since_ns = min(shell.editing_since_ns, now_ns)  # the clock may have been set back
             if shell.editing_since_ns and shell.editing_since_ns <= now_ns - LONGEST_LINE_NS:
                 shell.line.forget()
                 shell.editing_since_ns = now_ns
