@@ -22,6 +22,7 @@ from bridge.journal.protocols import Journal
 from bridge.pipeline import intake as intake_module
 from bridge.pipeline import writer as writer_module
 from bridge.pipeline.intake import Intake
+from bridge.pipeline.terminal import material_file as material_file_module
 from bridge.pipeline.terminal import recorder as recorder_module
 from bridge.pipeline.terminal.material_file import MaterialFile, MaterialUnreadableError
 from bridge.pipeline.terminal.recorder import TerminalRecorder
@@ -281,6 +282,22 @@ def test_zeros_at_the_end_of_the_file_are_left_out(tmp_path: Path) -> None:
     with (tmp_path / "m").open("ab") as grown:
         grown.write(bytes(100))
     assert MaterialFile(tmp_path / "m", tmp_path / "k").read() == [b"state", b"one"]
+
+
+def test_blocks_follow_in_the_file_that_has_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the folder could not be synced after the file was written again."""
+    file = MaterialFile(tmp_path / "m", tmp_path / "k")
+    file.replace(b"state")
+
+    def fail(_: Path) -> None:
+        raise OSError("no sync")
+
+    monkeypatch.setattr(material_file_module, "sync_folder", fail)
+    with pytest.raises(OSError, match="no sync"):
+        file.replace(b"later state")
+    file.append(b"block")
+    file.close()
+    assert MaterialFile(tmp_path / "m", tmp_path / "k").read() == [b"later state", b"block"]
 
 
 @pytest.mark.parametrize("length", [1, 7, 12, 27])

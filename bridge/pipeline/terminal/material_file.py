@@ -79,13 +79,13 @@ class MaterialFile:
             _write(descriptor, _HEADER + block, 0)
             os.fsync(descriptor)
             temporary.replace(self.path)
-            sync_folder(self.path.parent)
         except BaseException:
             os.close(descriptor)
             raise
-        self.close()
+        self.close()  # from here on, blocks belong to the new file, also if its folder cannot be synced
         self._file, self._blocks, self.size = descriptor, 1, 0
         self._end = len(_HEADER) + len(block)
+        sync_folder(self.path.parent)
 
     def append(self, block: bytes, *, durable: bool = True) -> None:
         """Add a block. Returns once it is on disk. One that is not ``durable`` may be lost with the machine."""
