@@ -10,18 +10,22 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.common.errors import SetupError
 from bridge.sources.contract import Aborted
+from bridge.sources.ingest import spool as spool_module
 from bridge.sources.ingest.client import SpoolError, UnreachedError, send_alerts, write_to_spool
 from bridge.sources.ingest.source import IngestLimits, SocketSource
+from bridge.sources.ingest.spool import Spool
 from tests.sources.collector import Collector, running
-from tests.support.limits import no_threads
+from tests.support.limits import no_threads, obey_modes
 from tests.support.recordings import NAMES, http_bodies
 from tests.support.waiting import wait_until
 
@@ -287,6 +291,49 @@ def _folders_only(ingest: Ingest, count: int) -> str:
     for number in range(count):
         (folder / str(number)).mkdir(parents=True)
     return str(folder)
+
+
+def test_more_odd_entries_than_are_listed_at_once_hide_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in a folder that does not change any more, as at a start."""
+    monkeypatch.setattr(spool_module, "_MAX_LISTED", 3)
+    folder, taken = tmp_path / "in.spool", Collector()
+    spool = Spool(folder)
+    for number in range(200):
+        (folder / f"folder{number}").mkdir()
+    write_to_spool(str(folder), alert(1))
+    os.utime(folder, (1, 1))
+    spool.take("s", taken)
+    assert [each.rule for each in taken.alerts] == ["r1"]
+
+
+def test_a_file_that_becomes_readable_is_read(tmp_path: Path) -> None:
+    """A permission that is given later does not change the folder. The file is logged once."""
+    folder, taken = tmp_path / "in.spool", Collector()
+    spool = Spool(folder, retry_seconds=0)
+    write_to_spool(str(folder), alert(1))
+    (file,) = folder.iterdir()
+    file.chmod(0)
+    with ThreadPoolExecutor(1, initializer=obey_modes) as thread, capture_logs() as logs:
+        unread = [thread.submit(spool._take_files, spool._names(), "s", taken) for _ in range(2)]
+        assert [each.result() for each in unread] == [None, None]
+        assert (spool.unusable, len(logs)) == (1, 1)
+        file.chmod(0o640)
+        os.utime(folder, (1, 1))
+        thread.submit(spool.take, "s", taken).result()
+    assert ([each.rule for each in taken.alerts], spool.unusable, list(folder.iterdir())) == (["r1"], 0, [])
+
+
+@pytest.mark.parametrize("made_again", [False, True])
+def test_a_folder_that_was_replaced_is_read(ingest: Ingest, made_again: bool) -> None:
+    """By the bridge, which makes it again, or by a person. Its old descriptor would show an empty folder for ever."""
+    with ingest.open():
+        wait_until(ingest.spool.exists, "the spool")
+        ingest.spool.rename(ingest.spool.with_name("moved"))
+        if made_again:
+            ingest.spool.mkdir(0o700)
+        wait_until(ingest.spool.exists, "the new spool")
+        write_to_spool(str(ingest.spool), alert(1))
+        wait_until(lambda: ingest.rules() == ["r1"], "its file")
 
 
 def test_an_unfinished_file_is_removed_once_it_is_old(ingest: Ingest) -> None:

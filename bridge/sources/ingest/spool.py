@@ -10,6 +10,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -32,6 +33,8 @@ _ABANDONED_SECONDS = 3600.0
 """An unfinished file of this age was left by a ``send`` that was killed. It was never acknowledged."""
 _LARGE_FILE_PREFIX = 64 << 10
 """How much of a file that is too large is quarantined."""
+_RETRY_SECONDS = 60.0
+_NEVER = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +49,24 @@ class Spool:
     """A spool folder, created if missing. Raises SetupError if it cannot be used."""
 
     def __init__(
-        self, folder: Path, group: str = "", zone: ZoneInfo | None = None, max_file_bytes: int = MAX_BYTES
+        self,
+        folder: Path,
+        group: str = "",
+        zone: ZoneInfo | None = None,
+        max_file_bytes: int = MAX_BYTES,
+        retry_seconds: float = _RETRY_SECONDS,
     ) -> None:
+        """``retry_seconds``: when a file that could not be read is tried again."""
         self._folder = folder
+        self._group = group
         self._max_file_bytes = max_file_bytes
         self._zone = zone
         self._directory = _open_folder(folder, group)
         self._scanned_ns = -1
-        self._unusable: set[str] = set()
+        self._retry_seconds = retry_seconds
+        self._unusable: dict[str, float] = {}
+        """When each entry that cannot be read is tried again, by the monotonic clock."""
+        self._problem = ""
         self._log = structlog.get_logger("spool")
 
     @property
@@ -63,16 +76,35 @@ class Spool:
 
     def take(self, source_name: str, accept: Accept) -> None:
         """Commit and remove the files. Costs almost nothing if there are no new ones. Raises Aborted."""
+        self._follow_folder()
         while self._has_changed():
             names = self._names()
             if not names:
                 return
             self._take_files(names, source_name, accept)
 
+    def _follow_folder(self) -> None:
+        """Open the folder again if it was removed or replaced: ``send`` writes to the one that has the name."""
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.lstat(self._folder), os.fstat(self._directory)):
+                return
+        try:
+            directory = _open_folder(self._folder, self._group)
+        except SetupError as error:
+            if str(error) != self._problem:
+                self._problem = str(error)
+                self._log.error("spool not readable", spool=str(self._folder), problem=self._problem)
+            return
+        os.close(self._directory)
+        self._directory, self._problem, self._scanned_ns = directory, "", -1
+        self._unusable.clear()
+        self._log.warning("spool replaced", spool=str(self._folder))
+
     def _has_changed(self) -> bool:
         changed_ns = os.fstat(self._directory).st_mtime_ns
         settled = changed_ns + _SETTLED_NS < time.time_ns()
-        if settled and changed_ns == self._scanned_ns:
+        due = min(self._unusable.values(), default=_NEVER) <= time.monotonic()
+        if settled and changed_ns == self._scanned_ns and not due:
             return False
         self._scanned_ns = changed_ns
         return True
@@ -83,16 +115,20 @@ class Spool:
         Unfinished and unusable entries do not count towards the limit, so they cannot hide a file.
         """
         names: list[str] = []
-        unusable: set[str] = set()
+        unusable: dict[str, float] = {}
+        now = time.monotonic()
         with os.scandir(self._directory) as entries:
             for entry in entries:
                 if entry.name.startswith(UNFINISHED):
                     self._remove_abandoned(entry.name)
-                elif entry.name in self._unusable:
-                    unusable.add(entry.name)
-                else:
+                    continue
+                again = self._unusable.get(entry.name)
+                if again is not None:
+                    unusable[entry.name] = again
+                if again is None or again <= now:
                     names.append(entry.name)
                 if len(names) >= _MAX_LISTED:
+                    self._scanned_ns = -1  # there may be more
                     break
             else:
                 self._unusable = unusable
@@ -142,7 +178,7 @@ class Spool:
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._mark_unusable(name, error)
+            self._mark_unusable(name, error, self._retry_seconds)
             return None
         if now.st_nlink > 1:
             return RejectedMessage("was a hard link in the spool", os.fsencode(name))
@@ -153,7 +189,7 @@ class Spool:
 
     def _not_a_file(self, name: str, mode: int) -> RejectedMessage | None:
         if stat.S_ISDIR(mode):
-            self._mark_unusable(name, IsADirectoryError(0, "not a file but a folder"))
+            self._mark_unusable(name, IsADirectoryError(0, "not a file but a folder"), _NEVER)
             return None
         kind = {stat.S_IFLNK: "symbolic link", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}.get(
             stat.S_IFMT(mode), "device"
@@ -166,17 +202,22 @@ class Spool:
         except FileNotFoundError:
             pass
         except OSError as error:
-            self._mark_unusable(name, error)
+            self._mark_unusable(name, error, _NEVER)
+            return
+        self._unusable.pop(name, None)
 
-    def _mark_unusable(self, name: str, error: OSError) -> None:
-        """Log an entry that cannot be read or removed, and skip it from now on."""
-        self._unusable.add(name)
+    def _mark_unusable(self, name: str, error: OSError, seconds: float) -> None:
+        """Log an entry that cannot be read or removed once, and skip it for ``seconds``."""
+        known = name in self._unusable
+        self._unusable[name] = time.monotonic() + seconds
+        if known:
+            return
         self._log.error(
             "unusable file in the spool",
             spool=str(self._folder),
             name=ascii(name),
             problem=error.strerror,
-            remedy="remove it; the bridge's user must be able to read and remove every file in the spool",
+            remedy="let the bridge's user read and remove every file in the spool, or remove it",
         )
 
     def _remove_abandoned(self, name: str) -> None:
