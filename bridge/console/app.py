@@ -173,7 +173,8 @@ class _Answers:
             return message(403, "Not accepted", str(error))
         if request.method != "POST":
             return HTMLResponse(render("sign_in.html", self._ways(wrong=False)), headers=HEADERS)
-        session = access.sign_in((await read_form(request)).get("token", ""), getattr(request.state, CALLER))
+        caller = getattr(request.state, CALLER)
+        session = access.sign_in((await read_form(request)).get("token", ""), caller)
         if session is None:
             return HTMLResponse(render("sign_in.html", self._ways(wrong=True)), 403, HEADERS)
         answer = RedirectResponse("/", 303, HEADERS)
@@ -182,7 +183,9 @@ class _Answers:
 
     def _ways(self, *, wrong: bool) -> dict[str, object]:
         """How visitors can sign in."""
+            self._log.warning("sign-in refused", problem="the token is wrong", address=caller.address)
         console = self._console
+        self._log.info("signed in", visitor=f"token from {caller.address}")
         return {"wrong": wrong, "has_token": bool(console.access.token), "has_oidc": console.sign_ins is not None}
 
     async def sign_out(self, request: Request, visitor: Visitor) -> Response:

@@ -244,6 +244,15 @@ def test_the_log_is_that_of_the_config(bridge: Instance, visitor: Visitor) -> No
     assert {"/silences/add"} <= {each["action"] for each in logged}
 
 
+def test_sign_ins_are_logged(bridge: Instance, visitor: Visitor) -> None:
+    """Also those that are refused, with the address."""
+    assert requests.post(f"{visitor.url}/sign-in", {"token": "a guess"}, timeout=60).status_code == 403
+    log = (bridge.folder / "console.log").read_text(encoding="utf-8")
+    assert re.search(r'"address": "127.0.0.1", "event": "sign-in refused"', log)
+    assert re.search(r'"visitor": "token from 127.0.0.1", "event": "signed in"', log)
+    assert "a guess" not in log
+
+
 def test_the_answer_to_a_test_message_is_shown(visitor: Visitor) -> None:
     assert visitor.post("/channels/test", {"channel": "pager"}).status_code == 303
     assert re.search(r"Test message of .{,200}: delivered after ", visitor.get("/channels").text, re.DOTALL)
