@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -51,6 +52,8 @@ _STATIC = {
     "icon.svg": "image/svg+xml",
 }  # fmt: skip
 _READ_ONLY = "this console only shows; write: true in the config, or --write, lets it act"
+_MOST_PAGES = 16
+"""Pages that are made at a time. A visitor who loads a slow one again and again does not end the first ones."""
 _NO_EDITOR = "you may not act here; `editors` in the config lists who may"
 
 Endpoint = Callable[[Request, Visitor], Awaitable[Response]]
@@ -113,6 +116,7 @@ class _Answers:
         self._console = console
         self._hits = hits
         self._channel_tests = ChannelTests()
+        self._pages = asyncio.Semaphore(_MOST_PAGES)
         self._log = structlog.get_logger("console")
 
     def guarded(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
@@ -138,8 +142,11 @@ class _Answers:
         """A page as an endpoint."""
 
         async def answer(request: Request, visitor: Visitor) -> Response:
+            if self._pages.locked():
+                return message(503, "Busy", f"{_MOST_PAGES} pages are being made; load this one again in a moment")
             ask = self._ask({**request.query_params, **request.path_params}, visitor)
-            values = await in_thread(lambda: page.values(ask))
+            async with self._pages:
+                values = await in_thread(lambda: page.values(ask))
             if values is None:
                 return message(404, "Not stored", "The journal has no such alert, or not any more.")
             return HTMLResponse(render(page.template, values | self._frame(page, visitor)), headers=HEADERS)
@@ -176,16 +183,16 @@ class _Answers:
         caller = getattr(request.state, CALLER)
         session = access.sign_in((await read_form(request)).get("token", ""), caller)
         if session is None:
+            self._log.warning("sign-in refused", problem="the token is wrong", address=caller.address)
             return HTMLResponse(render("sign_in.html", self._ways(wrong=True)), 403, HEADERS)
+        self._log.info("signed in", visitor=f"token from {caller.address}")
         answer = RedirectResponse("/", 303, HEADERS)
         answer.set_cookie(access.cookie, session, httponly=True, samesite="strict", secure=access.is_secure)
         return answer
 
     def _ways(self, *, wrong: bool) -> dict[str, object]:
         """How visitors can sign in."""
-            self._log.warning("sign-in refused", problem="the token is wrong", address=caller.address)
         console = self._console
-        self._log.info("signed in", visitor=f"token from {caller.address}")
         return {"wrong": wrong, "has_token": bool(console.access.token), "has_oidc": console.sign_ins is not None}
 
     async def sign_out(self, request: Request, visitor: Visitor) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from bridge.history.recent_hits import HitCounter
 from bridge.operator.client import AdminClient
 from bridge.operator.serving.connection import ServedSockets
 from tests.operator.serving import ask_unix, served, unix_sockets
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize("page", [now.PAGES[0], channels.PAGES[0]], ids=["now", "channels"])
@@ -63,3 +65,18 @@ def test_a_tail_without_a_journal_says_so(tmp_path: Path, capsys: pytest.Capture
         assert (status, b"there is no journal" in body) == (503, True)
         assert ask_unix(path, "GET", "/tail/events")[::2] == (200, b"")
     assert capsys.readouterr() == ("", "")
+
+
+def test_few_pages_are_made_at_a_time(tmp_path: Path) -> None:
+    """While the bridge hangs, visitors who load a page again do not take a thread each time."""
+    path, admin = tmp_path / "c.sock", tmp_path / "a.sock"
+    console = Console(Reader(tmp_path / "j.db"), AdminClient(admin), Access(is_unix=True), Backtests("c.yaml"))
+    app = ServedSockets(unix_sockets(path), console_app(console))
+    with socket.socket(socket.AF_UNIX) as hanging, served(app), ThreadPoolExecutor(20) as asking:
+        hanging.bind(str(admin))
+        hanging.listen(100)
+        asked = [asking.submit(ask_unix, path, "GET", "/") for _ in range(20)]
+        wait_until(lambda: sum(each.done() for each in asked) == 4, "four refusals")
+        assert {each.result()[0] for each in asked if each.done()} == {503}
+        hanging.close()
+        assert sorted(each.result()[0] for each in asked) == [200] * 16 + [503] * 4
