@@ -41,7 +41,7 @@ class Delivery:
     created_ns: int
     """When it was added, in nanoseconds since the epoch."""
     others: tuple[Alert, ...] = ()
-    """The alerts that a digest of a group names, as far as they are stored; empty for other notifications."""
+    """The alerts of a group or a sequence that its message shows, as far as they are stored; mostly empty."""
 
 
 class Settlement(msgspec.Struct, frozen=True):

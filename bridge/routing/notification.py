@@ -34,6 +34,10 @@ class NotificationKind(StrEnum):
         return cls.SINGLE
 
 
+_SHOWING_OTHERS = frozenset({NotificationKind.DIGEST, NotificationKind.SINGLE})
+"""A digest shows the alerts of its group, a single one the steps of its sequence and what was joined."""
+
+
 class NotificationContext(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What clauses with memory know about a notification."""
 
@@ -59,6 +63,11 @@ class NotificationContext(msgspec.Struct, frozen=True, omit_defaults=True, gc=Fa
     """Whether what it is about, or each alert of a digest, is the last one of a key that fell silent."""
     not_followed_ns: int = 0
     """For how long the step that ``then not`` names did not come after the alert; 0 without ``then not``."""
+
+    @property
+    def shown_alerts(self) -> tuple[str, ...]:
+        """The ids of the alerts that its message shows besides the one that it is about."""
+        return self.alerts if self.kind in _SHOWING_OTHERS else ()
 
     @property
     def held_back(self) -> int:

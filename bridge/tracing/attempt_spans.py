@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bridge.delivery import HEALTH_ALERT_ROUTE, Delivery, Outcome, Verdict
+from bridge.routing import NotificationKind
 from bridge.tracing.alert_spans import ALERT
 from bridge.tracing.ids import span_id, trace_id
 from bridge.tracing.span import MOST_ITEMS, Span, SpanKind, Value, text, texts
@@ -42,7 +43,7 @@ def span_of_delivery(delivery: Delivery, outcome: Outcome, times: AttemptTimes) 
     if times.is_late:
         attributes["falco_bridge.late"] = True
     others = [each.id for each in delivery.others if each.id != alert.id]
-    if others:
+    if others and kind == NotificationKind.DIGEST:
         attributes["falco_bridge.digest.alerts"] = len(others) + 1
     is_couriers_own = HEALTH_ALERT_ROUTE in notification.routes  # the router made no span of it
     parent = None if is_couriers_own else span_id(alert.id, ALERT)

@@ -18,7 +18,7 @@ from bridge.language.program.test_case import (
     TestCase,
     TimePassed,
 )
-from bridge.routing import Decision, Notification, NotificationKind
+from bridge.routing import Decision, Notification
 from bridge.routing.router import Router
 from bridge.routing.silences import Silence, Silences
 from bridge.routing.state import State, Timer
@@ -137,7 +137,6 @@ class RouteTestRunner:
             alert = cause if notification.about is None else run.received[notification.about]
             assert alert is not None, "a timer's notification says which alert it is about"
             context = notification.context
-            digest = context is not None and context.kind is NotificationKind.DIGEST
-            others = tuple(run.received[each] for each in context.alerts) if context is not None and digest else ()
+            others = tuple(run.received[each] for each in context.shown_alerts) if context is not None else ()
             message = compose(Delivery(0, alert, notification, 0, run.now_ns, others), self._labels)
             run.sent.append(Sent(notification, f"{message.subject}\n{plain.body(message)}"))

@@ -783,6 +783,8 @@ class MemoryConformance(Base):
             (sends,) = journal.deliveries.claim(10, 1000, {"chat": Capacity(1, 10)})
             assert sorted([each.alert.time_ns for each in sends]) == [1, 1, 2, 2, 4, 5]
             assert sends[0].notification.context == digest.context
+            shown = [each.others for each in sends if each.notification.context == gone.context]
+            assert shown == [(alert(2),)] * 2  # of a sequence, the steps that are stored
 
     def test_the_secret_of_keys_stays(self, engine: Engine) -> None:
         """It is created once."""

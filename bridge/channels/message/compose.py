@@ -37,6 +37,8 @@ _NAME = 100
 _VALUE = 2000
 _TEXT = 8000
 _MAX_FIELDS = 100
+_MAX_STEPS = 10
+"""Other alerts of a sequence that its message shows."""
 _EARLIER_NS = 60 * SECOND_NS
 """The clock of a node may be this much ahead, and the history searches the time of receipt."""
 _UP_TO_MINUTES = len("2026-01-05T12:00")
@@ -53,13 +55,33 @@ def compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
     context = delivery.notification.context
     if context is None:
         return _compose(delivery, labels)
-    if len(delivery.others) > 1 or 0 < len(delivery.others) < context.count:
+    is_digest = context.kind is NotificationKind.DIGEST
+    if is_digest and (len(delivery.others) > 1 or 0 < len(delivery.others) < context.count):
         return _compose_group(delivery, context, labels)
-    if context.kind is NotificationKind.DIGEST and not context.alerts:
+    if is_digest and not context.alerts:
         return _compose_unnamed(delivery, context, labels)
     titled = delivery.notification.title is not None
-    message = with_context(_compose(delivery, labels), context, WHO_FIELDS, delivery.created_ns, titled=titled)
+    message = _compose(delivery, labels) if is_digest else _with_steps(delivery, _compose(delivery, labels), labels)
+    message = with_context(message, context, WHO_FIELDS, delivery.created_ns, titled=titled)
     return replace(message, incident=_incident(delivery, context))
+
+
+def _with_steps(delivery: Delivery, message: Message, labels: Mapping[str, str]) -> Message:
+    """The message with the other alerts of its sequence or join, unless texts of the route say what to show."""
+    plain = msgspec.structs.replace(delivery.notification, context=None, title=None)
+    others = [
+        _compose(replace(delivery, alert=each, notification=plain, others=()), labels)
+        for each in delivery.others
+        if each.id != delivery.alert.id
+    ][:_MAX_STEPS]
+    names = [each.headline for each in others if each.headline != message.headline]
+    if names and delivery.notification.title is None:
+        headline = " and ".join(isolated(each) for each in dict.fromkeys((message.headline, *names)))
+        message = replace(message, headline=shortened(headline, _HEADLINE))
+    if not others or message.own_text:
+        return message
+    lines = "\n".join(f"and {each.headline} — {each.summary}, {each.time[11:19]} UTC" for each in others)
+    return replace(message, text=f"{shortened(message.text, _TEXT // 2)}\n{shortened(lines, _TEXT // 2)}".strip())
 
 
 def _compose_group(delivery: Delivery, context: NotificationContext, labels: Mapping[str, str]) -> Message:

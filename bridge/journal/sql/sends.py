@@ -13,7 +13,7 @@ from bridge.journal.codec import decode_notification
 from bridge.journal.errors import UnreadableError
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.order_keys import has_own_send
-from bridge.routing import Notification, NotificationKind
+from bridge.routing import Notification
 
 
 class DueRow(NamedTuple):
@@ -108,10 +108,8 @@ def read_delivery(
 def _named(
     notification: Notification, bodies: Bodies, alerts: Callable[[Sequence[bytes]], Iterable[AlertRow]]
 ) -> tuple[Alert, ...]:
-    """The alerts that a digest of a group names."""
-    context = notification.context
-    if context is None or context.kind is not NotificationKind.DIGEST:
+    """The alerts that the message shows besides the one that it is about."""
+    ids = () if notification.context is None else notification.context.shown_alerts
+    if not ids:
         return ()
-    return tuple(
-        bodies.decode_or_stand_in(row.id, row.body) for row in alerts(list(map(bytes.fromhex, context.alerts)))
-    )
+    return tuple(bodies.decode_or_stand_in(row.id, row.body) for row in alerts(list(map(bytes.fromhex, ids))))

@@ -36,16 +36,17 @@ def sent(clauses: str, alerts: list[Alert], silenced: str = "") -> list[Message]
     until_ns = START + 3600 * SECOND
     silence = Silence("s1", condition(silenced), START, until_ns) if silenced else None
     silences = Silences((), {}) if silence is None else Silences((silence,), {})
-    messages = []
+    found: list[tuple[int, Notification]] = []
     for each in alerts:
-        router.route(state, each, each.time_ns)
+        found += [(each.time_ns, new) for new in router.route(state, each, each.time_ns).routed.notifications]
     while (due_ns := state.next_due()) is not None and due_ns < until_ns:
-        for notification in router.step(state, Timer(known), due_ns, silences).notifications:
-            assert notification.about is not None
-            context = notification.context
-            named = context.alerts if context is not None and context.kind is NotificationKind.DIGEST else ()
-            others = tuple(known[each] for each in named)
-            messages.append(compose(Delivery(1, known[notification.about], notification, 0, due_ns, others), {}))
+        found += [(due_ns, new) for new in router.step(state, Timer(known), due_ns, silences).notifications]
+    messages = []
+    for at_ns, notification in found:
+        assert notification.about is not None
+        shown = () if notification.context is None else notification.context.shown_alerts
+        others = tuple(known[each] for each in shown)
+        messages.append(compose(Delivery(1, known[notification.about], notification, 0, at_ns, others), {}))
     return messages
 
 
@@ -132,3 +133,14 @@ def test_an_escalation_says_how_many_alerts_the_incident_has() -> None:
     """It was sent about a digest."""
     escalation = sent("group by source to boss after 10m", events(LEAST, WORST, LEAST))[-1]
     assert escalation.headline == "Not acknowledged for 10 min: rule 1 (3 alerts)"
+
+
+def test_a_sequence_shows_its_other_steps() -> None:
+    """The first step alone is nothing unusual. Texts of the route replace headline and lines."""
+    clauses = 'then rule = "rule 1" within 5m by source'
+    (message,) = sent(clauses, events(LEAST, LEAST))
+    assert message.subject == "[NOTICE] rule 0 and rule 1"
+    assert message.text.splitlines()[-1] == "and rule 1 — node-1, 12:00:01 UTC"
+    assert message.summary == "node-0"
+    (own,) = sent(f'{clauses} title "%rule was followed" message "by a step"', events(LEAST, LEAST))
+    assert (own.headline, own.text) == ("rule 0 was followed", "by a step")
