@@ -22,7 +22,9 @@ from bridge.journal.postgres.connection import connect
 from bridge.journal.postgres.database import Database
 from bridge.journal.postgres.leases import PostgresLeases
 from bridge.journal.postgres.opening import migrate_database
+from bridge.journal.postgres.queue.delivery_queue import PostgresDeliveryQueue
 from bridge.journal.retention import RetentionPolicy
+from bridge.journal.sql.bodies import Bodies
 from tests.support.builders import entries
 from tests.support.postgres import drop_schema, in_schema, new_schema, new_server
 from tests.support.waiting import wait_until
@@ -113,6 +115,20 @@ def test_what_a_member_registers_once_survives_a_failover(location: DatabaseLoca
         leases = PostgresLeases(Database(connection, partial(connect, location, "lease"), "db"), MEMBER)
         leases.join()
         with committing(location.current_url(), "lease", lambda: leases.take(CHANNEL, COURIER, ["a"])) as commit:
+            assert commit.waits()
+
+
+def test_what_was_put_back_survives_a_failover(location: DatabaseLocation) -> None:
+    """The courier has it no more; a standby that shows it as claimed would keep it for ever."""
+    with closing(connect(location, "test", settings="; SET synchronous_commit = local")) as connection:
+        connection.execute(
+            "INSERT INTO deliveries (id, alert_seq, channel, notification, state, due_ns, created_ns) "
+            "VALUES (1, 1, 'a', '', 'claimed', 0, 0)"
+        )
+    database = Database(connect(location, "queue"), partial(connect, location, "queue"), "db")
+    with closing(database):
+        queue = PostgresDeliveryQueue(database, Bodies(database))
+        with committing(location.current_url(), "queue", lambda: queue.put_back([1], 0)) as commit:
             assert commit.waits()
 
 

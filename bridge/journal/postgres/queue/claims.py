@@ -114,8 +114,8 @@ class Claims:
         return claimed
 
     def put_back(self, ids: Collection[int], now_ns: int) -> None:
-        """As in DeliveryQueue."""
-        with self._database.transaction(durable=False) as statements:
+        """As in DeliveryQueue. Durable: a courier that works on would never release what a crash leaves claimed."""
+        with self._database.transaction() as statements:
             statements.execute(_PUT_BACK, (now_ns, list(ids), self._leases.all_held(statements)))
 
     def next_due(self, channels: Collection[str]) -> int | None:
