@@ -40,6 +40,8 @@ class Engine:
     fleet: FleetMemory | None
     """The memory of a member of a fleet; None for a single bridge."""
     clock: Clock
+    secret: bytes
+    """Of the hashes of keys. Read once: a reload must not use the session of the journal beside the intake."""
 
     @property
     def bridge_id(self) -> str | None:
@@ -69,7 +71,7 @@ class Engine:
 
     def use_routes(self, router: Router) -> dict[str, int]:
         """Decide with other routes. Returns the clauses that are forgotten, with their number of keys."""
-        router.use_secret(self.journal.memory.secret())
+        router.use_secret(self.secret)
         if self.fleet is not None:
             self.fleet.share(router)
             self.fleet.use_router(router)
@@ -78,7 +80,7 @@ class Engine:
     def try_shadow(self, generation: Generation) -> None:
         """Compare the routes of ``shadow`` with the live ones from now on."""
         if generation.shadow.router is not None:
-            generation.shadow.router.use_secret(self.journal.memory.secret())
+            generation.shadow.router.use_secret(self.secret)
         self.intake.try_routes(generation.shadow_routes())
 
     def use_terminal(self, config: Config) -> None:
@@ -88,7 +90,8 @@ class Engine:
 
 def build_engine(generation: Generation, journal: Journal, on_fault: Callable[[JournalError], None]) -> Engine:
     """The engine, with what its clauses remember. Raises JournalError."""
-    config = generation.config
+    config, secret = generation.config, journal.memory.secret()
+    generation.router.use_secret(secret)
     fleet = _fleet_memory(generation, journal)
     clock = SYSTEM_CLOCK if journal.membership is None else journal.membership.clock
     courier = CourierProcess(
@@ -106,7 +109,7 @@ def build_engine(generation: Generation, journal: Journal, on_fault: Callable[[J
         recorder=_recorder(config),
     )
     intake.traces.use(generation.trace_settings())
-    engine = Engine(journal, intake, courier, fleet, clock)
+    engine = Engine(journal, intake, courier, fleet, clock, secret)
     engine.try_shadow(generation)
     return engine
 
@@ -116,14 +119,12 @@ def _fleet_memory(generation: Generation, journal: Journal) -> FleetMemory | Non
     location = generation.config.journal.location
     if journal.membership is None or not isinstance(location, DatabaseLocation):
         return None
-    generation.router.use_secret(journal.memory.secret())
     return FleetMemory(location, journal.membership, generation.router)
 
 
 def _state(generation: Generation, journal: Journal) -> State:
     """What the clauses with memory remember; logs which clauses no route has any more."""
     router = generation.router
-    router.use_secret(journal.memory.secret())
     state = load_state(journal.memory)
     now_ns = time.time_ns()
     set_back_ns = journal.maintenance.latest_ns() - now_ns
