@@ -12,6 +12,7 @@ from bridge.alert import Alert
 from bridge.alert.command import COMMAND_SOURCE
 from bridge.language.program.program import Redaction
 from bridge.language.program.regex import compile_regex
+from bridge.terminal.derived import SEPARATOR
 
 _OUTPUT = "output"
 _COMMAND_LINES = frozenset({"output", "proc.cmdline", "proc.args", "proc.exeline", "proc.pcmdline", "evt.args"})
@@ -37,6 +38,10 @@ class _Found:
     """Each match with its mask."""
     failed: str | None = None
     """The mask of a redaction that failed. Its secrets are not known."""
+
+    def joined(self, other: _Found) -> _Found:
+        """What both found."""
+        return _Found(self.secrets | other.secrets, self.failed if other.failed is None else other.failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,11 @@ class _CompiledRedaction:
             found.failed = mask
             return mask
 
+    def mask_items(self, text: str, found: _Found) -> str:
+        """As ``mask``, for each of several command lines: a pattern may describe a whole one."""
+        items = text.split(SEPARATOR)
+        return text if len(items) == 1 else SEPARATOR.join(self.mask(item, found) for item in items)
+
     def mask_bytes(self, raw: bytes) -> bytes:
         """As ``mask``, for bytes that are not an alert."""
         mask = self.redaction.replacement.encode()
@@ -96,8 +106,10 @@ class Redactor:
         if not self._compiled:
             return alert
         fields, lists, output = dict(alert.fields), dict(alert.lists), alert.output
-        found = _Found()
+        texts = COMMAND_TEXTS & fields.keys() if alert.source == COMMAND_SOURCE else frozenset()
+        elsewhere, typed = _Found(), _Found()
         for each in self._compiled:
+            found = typed if texts and each.covers_commands else elsewhere
             for name in each.redaction.fields:
                 if name == _OUTPUT:
                     output = each.mask(output, _Found())
@@ -105,10 +117,11 @@ class Redactor:
                     fields[name] = each.mask(fields[name], found)
                     if name in lists:
                         lists[name] = tuple(each.mask(item, found) for item in lists[name])
-            if alert.source == COMMAND_SOURCE and each.covers_commands:
-                for name in COMMAND_TEXTS & fields.keys():
-                    fields[name] = each.mask(fields[name], found)
-        return replace(alert, fields=fields, lists=lists, output=_mask_output(output, found))
+            if found is typed:
+                for name in texts:
+                    fields[name] = each.mask_items(each.mask(fields[name], found), found)
+        fields |= {name: _mask_repeated(fields[name], typed) for name in texts}
+        return replace(alert, fields=fields, lists=lists, output=_mask_repeated(output, elsewhere.joined(typed)))
 
     def raw(self, raw: bytes) -> bytes:
         """A rejected message without secrets. Every redaction applies to all of it."""
@@ -117,12 +130,12 @@ class Redactor:
         return raw
 
 
-def _mask_output(output: str, found: _Found) -> str:
-    """The output line without the secrets of the fields, which it repeats."""
+def _mask_repeated(text: str, found: _Found) -> str:
+    """A text that repeats others, as the output line the fields, without what was found in them."""
     if found.failed is not None:
         return found.failed
     # Longest first: a secret may contain a shorter one, and the rest of it must not remain.
     for secret in sorted(found.secrets, key=len, reverse=True):
         if len(secret) >= SHORTEST_SECRET:
-            output = output.replace(secret, found.secrets[secret])
-    return output
+            text = text.replace(secret, found.secrets[secret])
+    return text

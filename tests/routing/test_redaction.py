@@ -120,3 +120,18 @@ def test_where_redacting_the_output_line_fails_the_line_is_masked() -> None:
     redactions = builders.program_of('redact output matching "hunter2"\nroute "r" { to x }').redactions
     stored = Redactor(redactions, lambda _pattern: Failing(b"hunter2")).alert(alert(proc__name="hunter2"))
     assert (stored.output, stored.fields["proc.name"]) == ("***", "hunter2")
+
+
+def test_a_pattern_for_a_whole_command_line_finds_each_program_of_a_command() -> None:
+    """And what it finds is masked in what was typed, which repeats it."""
+    texts = {"cmd.text": "cd /x; mysql -phunter2 db", "cmd.ran": "id · mysql -phunter2 db · ls", "user.name": "mysql"}
+    command = builders.alert(
+        source="terminal", output=f"mysql typed: {texts['cmd.text']}", rule="Command typed in a terminal", fields=texts
+    )
+    stored = redactor('redact proc.cmdline matching "^mysql -p.*$"').alert(command)
+    assert "hunter2" not in str(stored)
+    assert stored.fields["cmd.text"] == "cd /x; ***"
+    assert stored.fields["cmd.ran"] == "id · *** · ls"
+    other = redactor('redact user.name matching "mysql"').alert(command)
+    assert other.fields == texts | {"user.name": "***"}
+    assert other.output == "*** typed: cd /x; *** -phunter2 db"
