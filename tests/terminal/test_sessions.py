@@ -51,6 +51,17 @@ def test_a_command_has_its_programs_files_and_exit_status() -> None:
     assert first.shell == "bash"
 
 
+def test_a_long_command_line_is_cut_between_words() -> None:
+    """A part of a secret would be found by no redaction."""
+    shell = Typist()
+    shell.start()
+    shell.type("curl")
+    shell.run(f"curl -H {'x' * 400} Bearer {'y' * 200}", 200)
+    shell.run("z" * 600, 201)
+    (found,) = commands_of(shell.alerts)
+    assert found.ran == (f"curl -H {'x' * 400} Bearer …", "…")
+
+
 def test_a_program_that_starts_long_after_its_line_is_a_command_of_its_own() -> None:
     """The command is not held back for it, and the program is not lost."""
     shell = Typist()

@@ -46,7 +46,7 @@ class Pending(msgspec.Struct):
         if not self.line.text and not self.is_typed:
             self.line = msgspec.structs.replace(self.line, text=command_line, confidence=1.0)
         if len(self.ran) < MAX_ITEMS:
-            self.ran.append(command_line[:_MAX_ITEM])
+            self.ran.append(_cut(command_line))
         if directly and len(self.pids) < MAX_ITEMS and pid not in self.pids:
             self.pids.append(pid)
 
@@ -79,3 +79,10 @@ class Pending(msgspec.Struct):
     def doubt(self) -> None:
         """Something may be missing."""
         self.line = msgspec.structs.replace(self.line, confidence=min(self.line.confidence, 0.5))
+
+
+def _cut(command_line: str) -> str:
+    """The words that fit. A part of a word may be a part of a secret, which no redaction knows."""
+    if len(command_line) <= _MAX_ITEM:
+        return command_line
+    return f"{command_line[: _MAX_ITEM - 1].rpartition(' ')[0]} …".lstrip()
