@@ -176,12 +176,15 @@ class _Answers:
         access = self._console.access
         try:
             access.check_names(request)
+            form = await read_form(request) if request.method == "POST" else None
         except RefusedError as error:
             return message(403, "Not accepted", str(error))
-        if request.method != "POST":
+        except ClientDisconnect:
+            return Response(status_code=400)
+        if form is None:
             return HTMLResponse(render("sign_in.html", self._ways(wrong=False)), headers=HEADERS)
         caller = getattr(request.state, CALLER)
-        session = access.sign_in((await read_form(request)).get("token", ""), caller)
+        session = access.sign_in(form.get("token", ""), caller)
         if session is None:
             self._log.warning("sign-in refused", problem="the token is wrong", address=caller.address)
             return HTMLResponse(render("sign_in.html", self._ways(wrong=True)), 403, HEADERS)

@@ -244,6 +244,14 @@ def test_the_log_is_that_of_the_config(bridge: Instance, visitor: Visitor) -> No
     assert {"/silences/add"} <= {each["action"] for each in logged}
 
 
+@pytest.mark.parametrize("body", [b"token=" + b"x" * 100_000, b"token=\xff", b"&".join([b"a=b"] * 60)])
+def test_a_sign_in_that_is_no_form_is_refused(bridge: Instance, visitor: Visitor, body: bytes) -> None:
+    """It is no fault of the console: strangers could fill its log with tracebacks."""
+    answer = requests.post(f"{visitor.url}/sign-in", body, timeout=60)
+    assert (answer.status_code, "Not accepted" in answer.text) == (403, True)
+    assert "request failed" not in (bridge.folder / "console.log").read_text(encoding="utf-8")
+
+
 def test_sign_ins_are_logged(bridge: Instance, visitor: Visitor) -> None:
     """Also those that are refused, with the address."""
     assert requests.post(f"{visitor.url}/sign-in", {"token": "a guess"}, timeout=60).status_code == 403
