@@ -120,6 +120,17 @@ def test_channels_shows_state_counts_rate_and_last_failure(instance: Instance, f
     )
 
 
+def test_a_channel_without_a_courier_is_not_called_unknown(instance: Instance) -> None:
+    """At the first start, alerts may wait before the courier runs. Later, only a removed channel has no courier."""
+    instance.configure(ROUTES, {"hook": "json://127.0.0.1:9/"})
+    now = time.time_ns()
+    with closing(open_for_router(instance.journal_path)) as journal:
+        journal.alerts.append("s", now, [entry("what waits", "hook")])
+        assert "hook     no courier yet" in run_verb(instance, "channels").stdout
+        journal.deliveries.settle([], {"other": Health(since_ns=now)})
+    assert "hook     not in the config" in run_verb(instance, "channels").stdout
+
+
 def test_a_channel_is_tested_with_a_real_message(instance: Instance, far_side: FarSide) -> None:
     """Through the running bridge and without one, with the answer of the service and an exit code."""
     bridge = bridge_with_dead_letters(instance, far_side, 1)

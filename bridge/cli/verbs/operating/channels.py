@@ -102,7 +102,8 @@ def _print_table(
             remedy = "; deliveries wait until its URL or secret is fixed" if each.channel_fault else ""
             failed = f"{_times(each)}: {one_line(each.reason, 400)}{remedy}"
             print(f"{styled(one_line(name, 100), 'bold red')}: {failed}")
-    rows = [_row(name, health.get(name), count, dead.get(name, 0)) for name, count in waiting.items()]
+    unused = "not in the config" if health else "no courier yet"  # a courier writes the health of its channels first
+    rows = [_row(name, health.get(name), count, dead.get(name, 0), unused) for name, count in waiting.items()]
     print(as_table([_HEADER, *rows]))
     if dead:
         print(f"to list the dead letters: falco-bridge dead list --config {shlex.quote(str(config))}")
@@ -114,11 +115,11 @@ _HEADER = (
 )  # fmt: skip
 
 
-def _row(name: str, health: Health | None, waiting: int, dead: int) -> tuple[Cell, ...]:
+def _row(name: str, health: Health | None, waiting: int, dead: int, unused: str) -> tuple[Cell, ...]:
     from bridge.cli.printing.table import Styled, ago
 
     if health is None:
-        return (name, "not in the config", "", str(waiting), "", "", str(dead), "", "", "")
+        return (name, unused, "", str(waiting), "", "", str(dead), "", "", "")
     circuit: Cell = health.circuit.value
     if health.circuit.value != "closed":
         circuit = Styled(health.circuit.value, "bold red")
