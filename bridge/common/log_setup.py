@@ -56,6 +56,15 @@ def configure_logging(level: str, format_: str, secrets: Collection[str], stream
     _quieten_libraries(masked, out)
 
 
+def log_to_standard_error() -> None:
+    """For a process that has not set up logging, such as a verb: programs read what it prints on standard output."""
+    import structlog
+
+    if not structlog.is_configured():
+        stream = _LossyStream(_StandardError())
+        structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=stream))  # type: ignore[arg-type]
+
+
 def _shown(value: Any, masked: Collection[str], *, escaped: bool) -> Any:
     """The value with the secrets in its texts masked. ``escaped`` is for a terminal, which acts on some characters."""
     if isinstance(value, Mapping):
@@ -82,10 +91,24 @@ def _quieten_libraries(masked: frozenset[str], out: TextIO) -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
+class _StandardError:
+    """Standard error at the moment of writing. A closed one drops the text."""
+
+    def write(self, text: str) -> None:
+        """Write, if it is open."""
+        if sys.stderr is not None:
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Flush, if it is open."""
+        if sys.stderr is not None:
+            sys.stderr.flush()
+
+
 class _LossyStream:
     """A stream that drops what cannot be written. A full disk or a closed terminal must not stop the bridge."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO | _StandardError) -> None:
         self._out = out
 
     def write(self, text: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bridge.common.extras import install_command
+from bridge.common.log_setup import log_to_standard_error
 from bridge.journal.errors import JournalError
 from bridge.journal.location import DatabaseLocation, Location
 from bridge.journal.members import Member
@@ -25,6 +26,7 @@ def open_for_router(
     With ``on_wait`` it waits for a database that another router uses, and calls it once with a sentence. A ``member``
     of a fleet uses the database beside others.
     """
+    log_to_standard_error()
     if isinstance(location, DatabaseLocation):
         return _postgres().open_for_router(location, on_wait, member)
     from bridge.journal.sqlite import opening
@@ -49,6 +51,7 @@ def open_to_write(location: Location, *, again: bool = False) -> Journal:
 
     ``again`` in a bridge that has it open: the whole file is not checked for damage another time.
     """
+    log_to_standard_error()
     if isinstance(location, DatabaseLocation):
         return _postgres().open_to_write(location)
     from bridge.journal.sqlite import opening
@@ -61,6 +64,7 @@ def open_to_read(location: Location, *, again: bool = False) -> Journal:
 
     Raises JournalError.
     """
+    log_to_standard_error()
     if isinstance(location, DatabaseLocation):
         return _postgres().open_to_read(location)
     from bridge.journal.sqlite import opening

@@ -211,7 +211,7 @@ class SqlHistory:
         rows = self._database.rows(
             _AlertRow, f"{_ALERTS} WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", (*bounds, limit)
         )
-        return [self._recorded(row) for row in rows]
+        return list(self._readable(rows)) if len(rows) > 1 else [self._recorded(row) for row in rows]
 
     def alert_count(self) -> int:
         """As in History."""
