@@ -23,6 +23,7 @@ from bridge.journal.protocols import Journal
 from bridge.journal.revisions import FleetSession
 from bridge.operator.actor import OperationError
 from bridge.operator.model.channels import ChannelTestResult
+from tests.support.limits import no_threads
 from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 
@@ -182,6 +183,22 @@ def test_a_process_that_replaces_another_one_waits_before_it(fleet: Fleet) -> No
     successor.join(60)
     assert not successor.is_alive()
     assert session.waits_for("new") == ["old"]
+
+
+def test_a_channel_test_that_could_not_begin_keeps_no_slot(fleet: Fleet) -> None:
+    """There was no thread for it. The fifth one is sent again."""
+    fleet.journal("one")  # makes the tables
+    session = fleet.session()
+    result = ChannelTestResult(verdict="delivered", status=200, reason="", seconds=0.1)
+    tests = ChannelTests("one", partial(open_fleet_session, fleet.location("watch")), lambda _channel, _actor: result)
+    wanted = msgspec.msgpack.encode({"channel": "chat", "actor": "ada"})
+    for _ in range(4):
+        session.ask("one", wanted)
+        with no_threads(), pytest.raises(RuntimeError):
+            tests.follow(session)
+    request = session.ask("one", wanted)
+    tests.follow(session)
+    wait_until(lambda: session.answer_of(request), "the answer")
 
 
 def test_the_bridge_that_delivers_to_a_channel_sends_its_test_message(fleet: Fleet) -> None:

@@ -68,10 +68,17 @@ class ChannelTests:
                 continue
             if not self._slots.acquire(blocking=False):
                 return
-            if session.begin(request):
-                threading.Thread(target=self._answer, args=(request, wanted), name="channel test", daemon=True).start()
-            else:
-                self._slots.release()
+            is_begun = False
+            try:
+                if session.begin(request):
+                    thread = threading.Thread(
+                        target=self._answer, args=(request, wanted), name="channel test", daemon=True
+                    )
+                    thread.start()
+                    is_begun = True
+            finally:
+                if not is_begun:
+                    self._slots.release()
 
     def _await(self, session: FleetSession, request: int, bridge: str) -> ChannelTestResult | None:
         started = time.monotonic()
