@@ -194,6 +194,12 @@ def test_a_member_that_was_forgotten_joins_again(
         assert [each.id for each in journal.members()] == ["two", "one"]
 
 
+def test_a_host_may_have_any_name(location: DatabaseLocation) -> None:
+    """It is a part of the member's id."""
+    with closing(open_for_router(location, None, member("o'brien", roles=(ROUTER,)))) as journal:
+        assert journal.alerts.append("falco", 0, entries(1)) == 1
+
+
 @pytest.mark.parametrize("has_sessions", [True, False])
 def test_a_member_that_was_forgotten_stores_again(location: DatabaseLocation, *, has_sessions: bool) -> None:
     """A machine that was cut off for hours, while another bridge started; its intake and its owner write."""

@@ -67,10 +67,8 @@ class Ownership:
     def next_commit(self) -> str:
         """The statement that fences and counts the next transaction: it changes one row, or the role was lost."""
         self._commits += 1
-        return (
-            f"UPDATE owners SET commits = {self._commits} "  # numbers and a constant
-            f"WHERE role = '{self.role}' AND token = {self._token}"
-        )
+        role = self.role.replace("'", "''")  # it contains the name of the host
+        return f"UPDATE owners SET commits = {self._commits} WHERE role = '{role}' AND token = {self._token}"
 
     def lost(self, name: str) -> JournalError:
         """The error of a process whose role another one has taken over."""
