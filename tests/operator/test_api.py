@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog
 
 from bridge.alert.rejected import RejectedMessage
 from bridge.delivery import Circuit, DeliveryState, Health, Settlement
@@ -356,17 +357,16 @@ def test_a_number_that_cannot_be_stored_is_a_wrong_parameter(
     assert "a parameter is wrong" in problem(answer, 400)
 
 
-def test_dead_letters_are_retried_and_discarded(
-    bridge: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_dead_letters_are_retried_and_discarded(bridge: tuple[Path, list[str]]) -> None:
     """The courier is notified, and the log names the actor; a selection must be one of the three."""
     path, notified = bridge
     client = AdminClient(path)
     retried = client.post(f"{PREFIX}/dead-letters/retry", DeadLettersChanged, SelectDeadLetters(ids=[1, 2, 99]))
     assert (retried.ids, notified) == ([1, 2], ["wake"])
-    discarded = client.post(f"{PREFIX}/dead-letters/discard", DeadLettersChanged, SelectDeadLetters(channel="a"))
+    with structlog.testing.capture_logs() as logs:
+        discarded = client.post(f"{PREFIX}/dead-letters/discard", DeadLettersChanged, SelectDeadLetters(channel="a"))
     assert discarded.ids == [3, 4, 5, 6, 7]
-    assert "dead letters changed" in capsys.readouterr().out
+    assert [each["actor"] for each in logs if each["event"] == "dead letters changed"]
     assert got(path, "/dead-letters")["items"] == []
     for wrong in (SelectDeadLetters(), SelectDeadLetters(ids=[1], all=True), SelectDeadLetters(channel="a", all=True)):
         with pytest.raises(AdminError, match="exactly one of"):
