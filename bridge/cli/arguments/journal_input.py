@@ -117,6 +117,19 @@ def read_wanted(args: argparse.Namespace, given: JournalInput) -> Wanted:
     )
 
 
+def unknown_in_config(args: argparse.Namespace) -> list[str]:
+    """A sentence for each route, channel and rule of ``add_wanted`` that the config does not have."""
+    from bridge.cli.arguments.config_names import unknown_names
+
+    return list(unknown_names(args.config, route=args.route, channel=args.channel, rules=args.rule))
+
+
+def warn_of_unknown(args: argparse.Namespace) -> None:
+    """Say so before alerts are waited for that may never come."""
+    for sentence in unknown_in_config(args):
+        print(f"falco-bridge {args.verb}: {sentence}", file=sys.stderr)
+
+
 def _warn_of_redacted(loaded: LoadedCondition, verb: str) -> None:
     """Say where the condition cannot be judged: the stored text is not what the routes saw."""
     from bridge.common.text import one_line

@@ -92,6 +92,8 @@ def _change(args: argparse.Namespace, paths: InstancePaths) -> int:
         print(msgspec.json.encode({"ids": changed, "missing": missing}).decode())
     else:
         print(f"{many(len(changed), 'dead letter')} {'will be sent again' if args.action == 'retry' else 'discarded'}")
+    if not changed and args.channel:
+        _print_unknown(args)
     for identity in missing:
         print(f"falco-bridge dead: there is no dead letter {identity}; see: falco-bridge dead list", file=sys.stderr)
     return _NONE if missing or (args.channel and not changed) else 0
@@ -140,7 +142,16 @@ def _list(args: argparse.Namespace, queue: DeadLetterQueue) -> int:
         print(msgspec.json.encode(shown).decode() if args.json else _line(shown))
     if not count and not args.json:
         print("no dead letters" + (f" of channel {args.channel}" if args.channel else ""))
+    if not count and args.channel:
+        _print_unknown(args)
     return 0
+
+
+def _print_unknown(args: argparse.Namespace) -> None:
+    from bridge.cli.arguments.config_names import unknown_names
+
+    for sentence in unknown_names(args.config, channel=args.channel):
+        print(f"falco-bridge dead: {sentence}", file=sys.stderr)
 
 
 def _show(args: argparse.Namespace, queue: DeadLetterQueue) -> int:

@@ -14,6 +14,8 @@ from bridge.cli.arguments.journal_input import (
     opened,
     read_input,
     read_wanted,
+    unknown_in_config,
+    warn_of_unknown,
 )
 from bridge.cli.arguments.numbers import whole_number
 from bridge.cli.arguments.span import add_span, read_span
@@ -77,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
             if args.follow:
                 from bridge.history.follow import follow
 
+                warn_of_unknown(args)
                 output.lines(reversed(found))
                 output.lines(follow(journal.history, wanted, numbers.stop))
             output.print(found)
@@ -88,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     if more:
         print(f"falco-bridge history: the newest {args.limit} of more; --limit 0 prints all", file=sys.stderr)
     elif not found:
-        print("falco-bridge history: no alert found", file=sys.stderr)
+        print(": ".join(["falco-bridge history: no alert found", *unknown_in_config(args)]), file=sys.stderr)
     return 0 if found else _NONE
 
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Any
 
+from bridge.cli.arguments.config_names import unknown_names
 from bridge.cli.arguments.ids import other_kinds
 from bridge.cli.arguments.journal_input import NoInputError, add_journal, opened, read_input
 
@@ -56,6 +57,9 @@ def run(args: argparse.Namespace) -> int:
         print(msgspec.json.format(msgspec.json.encode(story_object(story)), indent=1).decode())
     else:
         print("\n".join(story_lines(story, args.channel)))
+    if args.channel and not story.of_channel(args.channel):
+        for sentence in unknown_names(args.config, channel=args.channel):
+            print(f"falco-bridge show: {sentence}", file=sys.stderr)
     return 0
 
 

@@ -14,6 +14,7 @@ from bridge.cli.arguments.journal_input import (
     opened,
     read_input,
     read_wanted,
+    warn_of_unknown,
 )
 from bridge.cli.arguments.numbers import whole_number
 
@@ -63,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
         given = read_input(args)
         wanted = read_wanted(args, given)
         output = AlertOutput(args, given.labels)
+        warn_of_unknown(args)
         with opened(given.location) as journal:
             numbers = journal.history.span()
             searched = range(max(numbers.start, numbers.stop - _SEARCHED), numbers.stop)
