@@ -150,7 +150,12 @@ def test_only_the_alerts_with_the_id_are_read_of_a_journal(tmp_path: Path, monke
 
 
 def test_a_file_without_alerts_is_named(tmp_path: Path) -> None:
-    """And where no file is named, that standard input was read."""
+    """With what its first line is, and where no file is named, that standard input was read."""
+    indented = tmp_path / "indented.json"
+    indented.write_text('{\n  "rule": "a",\n  "output": "a"\n}\n', "utf-8")
+    assert run("explain", ROUTES, "--alerts", indented).stderr == (
+        f"falco-bridge explain: no alert found in {indented}; line 1: is not JSON\n"
+    )
     empty = tmp_path / "empty.jsonl"
     empty.write_text("", "utf-8")
     assert run("explain", ROUTES, "--alerts", empty).stderr == f"falco-bridge explain: no alert found in {empty}\n"

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     """Explain the alerts; returns the exit code."""
     from bridge.journal import JournalError
     from bridge.journal.location import journal_text, location_of
-    from bridge.workbench.alert_files import AlertFileError, Line, is_journal, read_alerts
+    from bridge.workbench.alert_files import AlertFileError, NoAlert, is_journal, read_alerts
     from bridge.workbench.explanation import Explainer
 
     if wrong := ids_among(args.files):
@@ -56,15 +56,17 @@ def run(args: argparse.Namespace) -> int:
     if routes is None:
         return 2
     explainer = Explainer(routes.router(), routes.labels)
-    count, start = 0, args.id.lower()
+    count, start, other = 0, args.id.lower(), ""
     path = args.alerts or ("-" if routes.journal is None else journal_text(routes.journal))
     try:
         if path != "-" and is_journal(path):
             explainer.use_journal(location_of(path), time.time_ns())
         for each in read_alerts(path, id_start=start):
-            if isinstance(each, Line) and not each.alert.id.startswith(start):
+            if isinstance(each, NoAlert):
+                other = other or f"; line {each.number}: {each.reason}"
+            elif not each.alert.id.startswith(start):
                 explainer.pass_over(each.alert, each.at_ns)
-            elif isinstance(each, Line):
+            else:
                 _print(explainer.explain(each.alert, each.at_ns), each.alert.id, routes, args.format)
                 count += 1
                 if count == _MOST_ALERTS:
@@ -76,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     if not count:
         which = f" with the id {args.id[:40]!a}{other_kinds(args.id, 'an alert')}" if args.id else ""
         where = f"in {path}" if path != "-" else "on standard input; name a file of alerts with --alerts"
-        print(f"falco-bridge explain: no alert found{which or f' {where}'}", file=sys.stderr)
+        print(f"falco-bridge explain: no alert found{which or f' {where}'}{other}", file=sys.stderr)
     return 0 if count else 2
 
 
