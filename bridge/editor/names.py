@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from bridge.language.checker.places import within
 from bridge.language.diagnostics.source import Span
+from bridge.language.program.template import parse_template
 from bridge.language.syntax import tree as syntax
 
 
@@ -79,6 +81,10 @@ def _statement(statement: syntax.Statement) -> Iterator[Name]:
     word = getattr(statement, "name", None)
     if kind is not None and word is not None:
         yield _word(kind, word, defines=True)
+    yield from _parts(statement)
+
+
+def _parts(statement: syntax.Statement) -> Iterator[Name]:
     match statement:
         case syntax.Import():
             yield _word(Kind.FILE, statement.path)
@@ -92,6 +98,8 @@ def _statement(statement: syntax.Statement) -> Iterator[Name]:
             yield from _fields(statement.by)
         case syntax.RedactStatement():
             yield from _fields(statement.fields)
+        case syntax.TemplateStatement():
+            yield from (name for each in statement.texts for name in _slots(each.value))
         case syntax.WhereStatement():
             yield from _condition(statement.condition)
             yield from _all(_statement, statement.body)
@@ -119,6 +127,8 @@ def _clause(clause: syntax.Clause) -> Iterator[Name]:
             yield from _fields(clause.fields)
         case syntax.LinkClause(url=syntax.FieldName() as column):
             yield from _fields([column])
+        case syntax.LinkClause(url=syntax.Word() as text) | syntax.ValueClause(keyword="title" | "message", value=text):
+            yield from _slots(text)
         case syntax.ValueClause(keyword="use"):
             yield _word(Kind.TEMPLATE, clause.value)
         case syntax.WindowedClause():
@@ -187,6 +197,15 @@ def _right(node: syntax.Comparison) -> Iterator[Name]:
             yield from _items(words)
         case syntax.Word():
             pass
+
+
+def _slots(text: syntax.Word) -> Iterator[Name]:
+    """The fields in a title, a message or a URL."""
+    for slot in parse_template(text.text).slots:
+        start = text.text.index(slot.name, slot.offset)
+        span = within(text, start, start + len(slot.name))
+        if span is not text.span:  # otherwise its place is not known
+            yield Name(Kind.FIELD, slot.name, span)
 
 
 def _is_rule(left: syntax.LeftOperand) -> bool:
