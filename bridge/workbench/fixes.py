@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
 import os
-import stat
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
+from bridge.common.files.text_file import encoded_like, read_bounded, replace_file
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Diagnostic, Fix, Severity
 from bridge.workbench.routes import LoadedRoutes, load_routes
@@ -109,28 +107,11 @@ def _improved(before: LoadedRoutes, after: LoadedRoutes, path: str) -> bool:
 
 def _write(fixed: FixedFile) -> str:
     """Replace a file's text at once, behind a link if it is one. Returns why it was not done, or an empty string."""
-    target = fixed.path.resolve()
-    temporary = ""
     try:
-        data = target.read_bytes()
-        marked, windows = data.startswith(codecs.BOM_UTF8), b"\r\n" in data
-        if _encoded(fixed.before, marked=marked, windows=windows) != data:
+        data = read_bounded(fixed.path)
+        if encoded_like(fixed.before, data) != data:
             return "not fixed: the file has changed, or has mixed line endings"
-        mode = stat.S_IMODE(target.stat().st_mode)
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            temporary = file.name
-            file.write(_encoded(fixed.after, marked=marked, windows=windows))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(mode)
-        Path(temporary).replace(target)
+        replace_file(fixed.path, encoded_like(fixed.after, data))
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         return f"cannot be written ({error.strerror})"
     return ""
-
-
-def _encoded(text: str, *, marked: bool, windows: bool) -> bytes:
-    data = text.encode("utf-8-sig" if marked else "utf-8")
-    return data.replace(b"\n", b"\r\n") if windows else data

@@ -25,3 +25,15 @@ def test_fmt_rewrites_checks_and_shows_differences(tmp_path: Path) -> None:
     assert run("fmt", "-", given="list a=(x)").stdout == "list a = (x)\n"
     path.write_text("list a=(x)", encoding="utf-8")
     assert "\n-list a=(x)\n\\ No newline at end of file\n+list a = (x)\n" in run("fmt", "--diff", path).stdout
+
+
+def test_fmt_keeps_the_byte_order_mark_and_the_line_ends(tmp_path: Path) -> None:
+    """A file from Windows stays one, behind a link too. In standard input neither is a mistake."""
+    path, link = tmp_path / "a.route", tmp_path / "link.route"
+    path.write_bytes(b"\xef\xbb\xbflist a=(x)\r\n# c\r\n")
+    link.symlink_to(path)
+    assert run("fmt", link).stdout == f"{link}: reformatted\n"
+    assert path.read_bytes() == b"\xef\xbb\xbflist a = (x)\r\n# c\r\n"
+    assert run("fmt", "--check", path).returncode == 0
+    assert run("fmt", "-", given="\ufefflist a=(x)\r\n").stdout == "list a = (x)\n"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.route", "link.route"]

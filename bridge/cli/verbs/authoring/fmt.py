@@ -42,12 +42,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _format(path: Path, args: argparse.Namespace) -> int:
+    from bridge.common.files.text_file import read_bounded_text
     from bridge.language.diagnostics.render import render_text
     from bridge.language.diagnostics.source import SourceText
     from bridge.language.format.formatter import format_text
 
     try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
+        text = _standard_input() if str(path) == "-" else read_bounded_text(path, "utf-8-sig")
     except OSError as error:
         return _fail(f"{path}: cannot be read ({error.strerror})")
     except UnicodeDecodeError as error:
@@ -70,16 +71,18 @@ def _format(path: Path, args: argparse.Namespace) -> int:
     return int(changed and (args.check or args.diff))
 
 
+def _standard_input() -> str:
+    text = sys.stdin.buffer.read().decode("utf-8-sig")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _replace(path: Path, text: str) -> int:
-    """Replace the file atomically: a crash leaves either the old text or the new one."""
-    target = path.resolve()
-    draft = target.with_name(f".{target.name}.fmt")
+    """Replace the file at once. A byte order mark and the line ends of Windows stay."""
+    from bridge.common.files.text_file import encoded_like, read_bounded, replace_file
+
     try:
-        draft.write_text(text, encoding="utf-8")
-        draft.chmod(target.stat().st_mode & 0o7777)
-        draft.replace(target)
+        replace_file(path, encoded_like(text, read_bounded(path)))
     except OSError as error:
-        draft.unlink(missing_ok=True)
         return _fail(f"{path}: cannot be written ({error.strerror})")
     print(f"{path}: reformatted")
     return 0
