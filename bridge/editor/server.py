@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from lsprotocol import types as lsp
-from pygls.exceptions import JsonRpcInternalError
+from pygls.exceptions import JsonRpcInternalError, JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, lsp_method
 from pygls.uris import from_fs_path, to_fs_path
@@ -110,6 +111,7 @@ class RouteServer(LanguageServer):
         output = _Output(os.fdopen(os.dup(sys.stdout.fileno()), "wb"), self._quiet)
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # the thread that reads would wait for the end of the input
         sys.stdout = sys.stderr  # nothing else comes between the messages
+        logging.getLogger("pygls.protocol.json_rpc").addFilter(_is_no_refusal)
         self.start_io(stdout=cast("BinaryIO", output))
         output.close()
         return 0 if self._asked_to_end else 1
@@ -274,6 +276,11 @@ class RouteServer(LanguageServer):
         parameters = lsp.PublishDiagnosticsParams(self.uri(path), list(diagnostics))
         if not self._ended:
             self.text_document_publish_diagnostics(parameters)
+
+
+def _is_no_refusal(record: logging.LogRecord) -> bool:
+    """A request that is refused, such as to rename a field, is no error of the server. The editor shows the answer."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], JsonRpcInvalidParams)
 
 
 def path_of(uri: str) -> str:
