@@ -181,7 +181,7 @@ def test_appends_find_definitions_of_other_imports() -> None:
 
 def test_each_invalid_rules_file_is_reported_at_its_import() -> None:
     """Each invalid rules file is reported at its own import."""
-    files = {"a": 'import "c"\nimport falco "r"\nimport falco "s"\nimport falco "t"', "c": "", "r": "}{", "s": RULES,
+    files = {"a": 'import "c"\nimport falco "r"\nimport falco "s"\nimport falco "t"', "c": "list l = (x)", "r": "}{", "s": RULES,
              "t": "word"}  # fmt: skip
     assert [(each.code, each.span.line) for each in checked(files, "a").diagnostics] == [
         (Code.CANNOT_IMPORT, 2),

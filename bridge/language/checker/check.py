@@ -79,6 +79,7 @@ def check(
     tests = tuple(building.tests(memory, files))
     problems = [*gathered.problems, *names.problems, *building.problems]
     problems += (each for checker in memory.checkers.values() for each in checker.problems())
+    problems += map(_nothing_in, (each for each in files if each.parsed.is_empty))
     if not gathered.problems:  # a file that cannot be read may use them
         problems += unused(files, names.scopes, {path: each.used() for path, each in memory.checkers.items()})
     diagnostics = tuple(sorted(_without_noise(problems), key=by_place))
@@ -104,6 +105,14 @@ def check_condition(
     condition = Resolver(scope, problems).resolve(written)
     errors = tuple(each for each in problems if each.severity is Severity.ERROR)
     return errors if condition is None or errors else condition
+
+
+def _nothing_in(file: RouteFile) -> Diagnostic:
+    place = Span(file.source.path, 0, 0, 1, 1)
+    what = "contains only comments" if file.parsed.comments else "is empty"
+    return Diagnostic(
+        Code.EMPTY_FILE, f"the file {what}", place, 'routes are written: route "NAME" { when … to CHANNEL }'
+    )
 
 
 def _guesses(files: Sequence[RouteFile]) -> frozenset[tuple[str, int]]:

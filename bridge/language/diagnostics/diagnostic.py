@@ -84,6 +84,7 @@ class Code(Enum):
     KEY_NEVER_EMITTED = ("L427", Severity.WARNING)
     NO_LOOK_BACK = ("L428", Severity.ADVICE)
     EMPTY_MATCH = ("L429", Severity.WARNING)
+    EMPTY_FILE = ("L430", Severity.WARNING)
     UNREADABLE_CONFIG = ("C501", Severity.ERROR)
     UNKNOWN_KEY = ("C502", Severity.ERROR)
     MISSING_KEY = ("C503", Severity.ERROR)

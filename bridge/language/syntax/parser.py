@@ -49,6 +49,11 @@ class Parsed:
     spans: tuple[Sequence[Span], ...] = field(default=(), repr=False, compare=False)
     """Every span of each statement, for ``reparse``."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the file contains neither a statement nor a syntax error."""
+        return not self.file.statements and not self.diagnostics
+
 
 def parse(source: SourceText, *, part: bool = False) -> Parsed:
     """Parse a file, or a part of one, collecting all its syntax errors. Never raises.
