@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bridge.alert import Priority
 from bridge.alert.catalogue import alert_sources, catalogue, value_names
-from bridge.editor.definitions import visible
+from bridge.editor.definitions import same_group, visible
 from bridge.editor.hover import field_line
 from bridge.editor.names import Kind
 from bridge.editor.project import EditedFile, Snapshot
@@ -72,9 +72,9 @@ def names(snapshot: Snapshot, file: EditedFile, kind: Kind) -> Iterator[Item]:
         yield from (Item(name, kind, f"{kind} of Falco's rules") for name in falco)
 
 
-def routes(snapshot: Snapshot) -> Iterator[Item]:
-    """The names of all routes."""
-    for each in snapshot.files.values():
+def routes(snapshot: Snapshot, file: EditedFile) -> Iterator[Item]:
+    """The names of the routes that a test of the file can name."""
+    for each in same_group(snapshot, file.source.path):
         own = (name.text for name in each.names if name.defines and name.kind is Kind.ROUTE)
         yield from (Item(text, Kind.ROUTE, "route", _quoted(text)) for text in own)
 

@@ -17,6 +17,7 @@ from bridge.language.syntax.reserved import STATEMENTS
 
 _WORD = re.compile(r"[^\s(){}=,\"'#]*\Z")
 _STATEMENT = re.compile(rf"^(?:{'|'.join(STATEMENTS)})\b", re.MULTILINE)
+_IN_COMMENT = re.compile(r"""(?:"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'|[^"'#]|(?<=[^\s(){},=])#)*+#""")
 _SLOT = re.compile(r"%[\w.\[\]]*\Z")
 _KEYWORDS = {
     "AFTER_COUNT": "after", "THEN_NOT": "then not", "COUNT_WORD": "count", "EQ_EQ": "", "EQ": "=", "PLUS_EQ": "+=",
@@ -51,7 +52,7 @@ def complete(snapshot: Snapshot, file: EditedFile, text: str, offset: int) -> Co
     word = _WORD.search(before)
     start = offset if word is None else word.start()
     expected = _expected(before[:start], line[: len(line) - (offset - start)])
-    if expected is None:
+    if expected is None or _IN_COMMENT.match(line):
         return Completion(start, ())
     return Completion(start, tuple(dict.fromkeys(_items(snapshot, file, expected))))
 
@@ -78,7 +79,7 @@ def _items(snapshot: Snapshot, file: EditedFile, expected: Expected) -> Iterator
     elif "NAME" in allowed:
         yield from _named_after(snapshot, file, last)
     if "STRING" in allowed and last in _ROUTE_BEFORE:
-        yield from routes(snapshot)
+        yield from routes(snapshot, file)
     yield from _words(allowed, tokens)
 
 

@@ -40,7 +40,7 @@ def definition(snapshot: Snapshot, path: str, name: Name) -> Span | None:
         return snapshot.channels.get(name.text)
     key = (name.kind, name.text)
     if name.kind is Kind.ROUTE:
-        return next((file.defined[key] for file in snapshot.files.values() if key in file.defined), None)
+        return next((file.defined[key] for file in same_group(snapshot, path) if key in file.defined), None)
     if name.kind in _DEFINED_IN_FILES:
         found = next((file.defined[key] for file in visible(snapshot, path) if key in file.defined), None)
         if found is not None:
@@ -74,7 +74,8 @@ def renamed(snapshot: Snapshot, path: str, name: Name, new: str) -> list[Edit] |
     elif not _IDENTIFIER.fullmatch(new) or new in RESERVED:
         return f"`{new}` cannot be a name: use letters, digits and `_`, and no word of the language"
     twin = Name(name.kind, new, name.span)
-    if new != name.text and any(definition(snapshot, file, twin) is not None for file in snapshot.files):
+    others = [path] if name.kind is Kind.ROUTE else snapshot.files
+    if new != name.text and any(definition(snapshot, file, twin) is not None for file in others):
         return f"there is already a {name.kind} `{new}`"
     text = f'"{new}"' if name.kind is Kind.ROUTE else new
     return [Edit(span.path, span.start, span.end, text) for span in references(snapshot, path, name)]
@@ -91,6 +92,16 @@ def visible(snapshot: Snapshot, path: str) -> Iterator[EditedFile]:
         seen.add(at)
         yield file
         waiting += file.imports
+
+
+def same_group(snapshot: Snapshot, path: str) -> Iterator[EditedFile]:
+    """The files among whose routes a name is unique: those of the file's group, or all if the config has no groups."""
+    group = _group_of(snapshot, path)
+    return (file for name, file in snapshot.files.items() if _group_of(snapshot, name) == group)
+
+
+def _group_of(snapshot: Snapshot, path: str) -> str:
+    return next((group.name for group in snapshot.known.groups if path in group.files), "")
 
 
 def _table_of(snapshot: Snapshot, path: str, name: Name) -> Name:

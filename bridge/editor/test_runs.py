@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from bridge.common.text import one_line
+from bridge.editor.definitions import same_group
 from bridge.editor.project import EditedFile, Snapshot
 from bridge.language.diagnostics.source import Span
 from bridge.language.syntax import tree as syntax
@@ -43,9 +44,9 @@ class TestOutcome:
 
 
 def offers(snapshot: Snapshot, file: EditedFile) -> Iterator[TestOffer]:
-    """What can be run from the places of a file: each test, and all tests that name a route."""
+    """What can be run from the places of a file: each test, and all tests of its group that name a route."""
     by_route: dict[str, list[Span]] = {}
-    for each in snapshot.files.values():
+    for each in same_group(snapshot, file.source.path):
         for test in each.parsed.file.statements:
             if isinstance(test, syntax.TestStatement):
                 expected = (step.route for step in test.steps if isinstance(step, syntax.ExpectStep))
