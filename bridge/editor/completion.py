@@ -29,6 +29,7 @@ _KEYWORDS = {
 """The terminals whose word is not their own name in lower case. Empty: they are no words of the language."""
 _OPERATORS = frozenset({"EQ", "EQ_EQ", "NE", "LT", "LE", "GT", "GE", "WORD_OPERATOR", "LIST_OPERATOR"})
 _COMPARED = frozenset({"=", "!=", "<", "<=", ">", ">="})
+_LONGEST_WORD = 1000
 _DURATIONS = ("30s", "5m", "15m", "1h", "24h", "7d")
 _ROUTE_BEFORE = frozenset({"EXPECT", "ACK", "RESOLVE", "NOT"})
 
@@ -45,12 +46,13 @@ class Completion:
 def complete(snapshot: Snapshot, file: EditedFile, text: str, offset: int) -> Completion:
     """What can be written at ``offset`` of ``text``, which may be newer than ``file``."""
     before = text[:offset]
-    slot = _SLOT.search(before)
+    last = before[-_LONGEST_WORD:]  # searching for the end from each letter is quadratic
+    slot = _SLOT.search(last)
     line = before.rpartition("\n")[2]
     if slot is not None and line.count('"') % 2:
-        return Completion(slot.start() + 1, tuple(fields(snapshot, file)))
-    word = _WORD.search(before)
-    start = offset if word is None else word.start()
+        return Completion(offset - len(last) + slot.start() + 1, tuple(fields(snapshot, file)))
+    word = _WORD.search(last)
+    start = offset if word is None else offset - len(last) + word.start()
     expected = _expected(before[:start], line[: len(line) - (offset - start)])
     if expected is None or _IN_COMMENT.match(line):
         return Completion(start, ())

@@ -57,7 +57,14 @@ def names_of(file: syntax.File, before: Sequence[StatementNames] = ()) -> list[S
 
 
 def _names_in(statement: syntax.Statement) -> StatementNames:
-    names = tuple(sorted(_statement(statement), key=lambda name: (name.span.start, name.span.end)))
+    found: list[Name] = []
+    waiting = [statement]  # `where` may be nested very deep
+    while waiting:
+        each = waiting.pop()
+        found += _statement(each)
+        if isinstance(each, syntax.WhereStatement):
+            waiting += each.body
+    names = tuple(sorted(found, key=lambda name: (name.span.start, name.span.end)))
     return StatementNames(statement, names, tuple(name for name in names if name.defines))
 
 
@@ -102,7 +109,6 @@ def _parts(statement: syntax.Statement) -> Iterator[Name]:
             yield from (name for each in statement.texts for name in _slots(each.value))
         case syntax.WhereStatement():
             yield from _condition(statement.condition)
-            yield from _all(_statement, statement.body)
         case syntax.RouteStatement():
             yield from _all(_clause, statement.clauses)
         case syntax.TestStatement():

@@ -9,6 +9,9 @@ from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.syntax import tree as syntax
 from bridge.language.syntax.parser import Parsed
 
+_DEEPEST = 100
+"""Deeper `where` are an error."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -44,11 +47,13 @@ def collapsible(parsed: Parsed, source: SourceText) -> list[tuple[int, int]]:
     return sorted({each for each in found if each[0] < each[1]})
 
 
-def _entries(statements: tuple[syntax.Statement, ...], source: SourceText) -> tuple[Entry, ...]:
-    return tuple(entry for each in statements if (entry := _entry(each, source)) is not None)
+def _entries(statements: tuple[syntax.Statement, ...], source: SourceText, depth: int = 0) -> tuple[Entry, ...]:
+    if depth > _DEEPEST:
+        return ()
+    return tuple(entry for each in statements if (entry := _entry(each, source, depth)) is not None)
 
 
-def _entry(statement: syntax.Statement, source: SourceText) -> Entry | None:
+def _entry(statement: syntax.Statement, source: SourceText, depth: int) -> Entry | None:
     match statement:
         case syntax.ListStatement(appends=False):
             return _named(Kind.LIST, statement.name, statement.span)
@@ -69,7 +74,7 @@ def _entry(statement: syntax.Statement, source: SourceText) -> Entry | None:
         case syntax.WhereStatement():
             condition = statement.condition.span
             text = " ".join(source.text[condition.start : condition.end].split())
-            return Entry(None, f"where {text}", statement.span, condition, _entries(statement.body, source))
+            return Entry(None, f"where {text}", statement.span, condition, _entries(statement.body, source, depth + 1))
         case _:
             return None
 

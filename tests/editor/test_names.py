@@ -7,6 +7,7 @@ from pathlib import Path
 from bridge.editor.completion import complete
 from bridge.editor.definitions import name_at, renamed
 from bridge.editor.names import Kind
+from bridge.editor.outline import outline
 from bridge.editor.project import Project
 from bridge.editor.test_runs import offers
 from bridge.language.diagnostics.diagnostic import Fix
@@ -84,3 +85,16 @@ def test_nothing_is_completed_in_a_comment(tmp_path: Path) -> None:
         snapshot = Project(texts={path: text}).snapshot(path)
         items = complete(snapshot, snapshot.files[path], text, len(text)).items
         assert bool(items) is offered, line
+
+
+def test_long_words_and_deep_blocks_are_answered(tmp_path: Path) -> None:
+    """A text of a megabyte without a blank, and more blocks in one another than a route can have."""
+    path = str(tmp_path / "a.route")
+    long = f'route "r" {{ when proc.name = "{"x" * 1_000_000}" to a }}\n'
+    deep = "where rule = a { " * 600 + 'route "r" { to a }' + " }" * 600
+    for text in (long, deep):
+        snapshot = Project(texts={path: text}).snapshot(path, advice=False)
+        file = snapshot.files[path]
+        assert complete(snapshot, file, text, len(text)).items or text is deep
+        assert sum(name.kind is Kind.ROUTE for name in file.names) == 1
+        assert outline(file.parsed, file.source)
