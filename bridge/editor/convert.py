@@ -13,6 +13,7 @@ from bridge.editor.definitions import Edit
 from bridge.editor.lines import Lines, Place, Range
 from bridge.editor.names import Kind
 from bridge.editor.outline import Entry
+from bridge.editor.placed import is_file
 from bridge.editor.project import Snapshot
 from bridge.editor.recorded.counts import RouteNote
 from bridge.editor.test_runs import TestOffer
@@ -78,6 +79,7 @@ def diagnostics(found: Sequence[Diagnostic], snapshot: Snapshot, address: Addres
             related_information=[
                 lsp.DiagnosticRelatedInformation(location(span, snapshot, address), label)
                 for label, span in each.related
+                if is_file(snapshot, span.path)
             ],
         )
         for each in found

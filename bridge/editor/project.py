@@ -17,6 +17,7 @@ from bridge.language.falco.rules import FalcoRules
 from bridge.language.syntax import tree as syntax
 from bridge.language.syntax.parser import Parsed, parse
 from bridge.language.syntax.reparse import reparse, reparse_nearby
+from bridge.workbench.route_groups import condition_path
 from bridge.workbench.routes import LoadedRoutes, ReadFile, RoutesMemory, import_path, load_routes, read_text_file
 
 CONFIG = "falco-bridge.yaml"
@@ -62,6 +63,8 @@ class Snapshot:
     """The labels of the config."""
     config: Path | None = None
     """The file of the config."""
+    conditions: Mapping[str, Span] = field(default_factory=dict)
+    """Where the config has the conditions of groups, by what diagnostics have in place of a path."""
 
 
 @dataclass
@@ -144,7 +147,7 @@ class Project:
         return Snapshot(
             files, known, channels, loaded.falco_rules, loaded.checked.diagnostics, loaded.sources, roots,
             loaded, {} if config is None else config.labels,
-            None if config is None else config.path,
+            None if config is None else config.path, {} if config is None else dict(_conditions(config)),
         )  # fmt: skip
 
     def _files(self, loaded: LoadedRoutes) -> dict[str, EditedFile]:
@@ -187,6 +190,13 @@ class Project:
         if before is None or before[0] != changed:
             before = self._configs[path] = (changed, load_config(path, os.environ, with_secrets=False))
         return before[1]
+
+
+def _conditions(config: LoadedConfig) -> Iterator[tuple[str, Span]]:
+    for key in ("where", "joins"):
+        spans = [span for place, span in config.spans.items() if place[:1] == ("routes",) and place[2:] == (key,)]
+        groups = [group for group in config.groups if getattr(group, key)]
+        yield from ((condition_path(key, group.name), span) for group, span in zip(groups, spans, strict=False))
 
 
 def with_advice(snapshot: Snapshot, before: Snapshot) -> Snapshot:

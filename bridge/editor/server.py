@@ -24,6 +24,7 @@ from bridge.editor import convert
 from bridge.editor.definitions import name_at
 from bridge.editor.lines import Lines
 from bridge.editor.names import Name
+from bridge.editor.placed import placed
 from bridge.editor.project import EditedFile, Project, Snapshot, with_advice
 from bridge.editor.recorded.counts import RouteCounts
 from bridge.editor.recorded.examples import FieldExamples
@@ -232,12 +233,13 @@ class RouteServer(LanguageServer):
         """Send the problems of every open file, and of the files that act together with it."""
         for path in list(self.project.texts):
             snapshot = self.snapshot(path)
-            wanted = {path, *(each.span.path for each in snapshot.diagnostics), *self._failures}
+            found = list(placed(snapshot, path))
+            wanted = {path, *(each.span.path for each in found), *self._failures}
             for other in self._shown.get(path, set()) - wanted:
                 self._send(other, ())
             self._shown[path] = wanted
             for each in wanted:
-                own = [problem for problem in snapshot.diagnostics if problem.span.path == each]
+                own = [problem for problem in found if problem.span.path == each]
                 failed = convert.failures(self._failures.get(each, ()), snapshot)
                 self._send(each, [*convert.diagnostics(own, snapshot, self.uri), *failed])
 

@@ -49,6 +49,11 @@ class CheckedGroups:
     """The groups with errors whose previous routes stay in use."""
 
 
+def condition_path(key: str, group: str) -> str:
+    """What diagnostics have in place of a path for the ``where`` or the ``joins`` of a group."""
+    return f"{key} of the group {group}"
+
+
 def check_groups(known: Known, load: Load, previous: Sequence[GroupRoutes] = ()) -> CheckedGroups:
     """The program of all groups of ``known``, or the errors of all.
 
@@ -109,7 +114,7 @@ class _Checking:
     def _condition(self, group: RouteGroup, key: str, text: str) -> Condition | None:
         if not text:
             return None
-        source = SourceText(f"{key} of the group {group.name}", text)
+        source = SourceText(condition_path(key, group.name), text)
         self.sources[source.path] = source
         checked = check_condition(source, Known(None, None))
         if isinstance(checked, tuple):

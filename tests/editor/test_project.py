@@ -7,6 +7,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bridge.editor.placed import placed
 from bridge.editor.project import Project
 from tests.language.test_check_memory import FILES, PIECES
 
@@ -55,3 +56,29 @@ def test_a_change_is_answered_from_a_few_statements(tmp_path: Path) -> None:
     assert not project.is_exact
     project.snapshot(path)
     assert project.is_exact
+
+
+def test_problems_of_texts_that_are_no_files_are_shown_in_files(tmp_path: Path) -> None:
+    """Of a macro of Falco where it is used, or where it is defined; of a group's condition in the config."""
+    (tmp_path / "rules.yaml").write_text(
+        "- macro: bad\n  condition: proc.nme = x\n- macro: outer\n  condition: bad\n", encoding="utf-8"
+    )
+    (tmp_path / "falco-bridge.yaml").write_text(
+        "sources: [{stdin: true}]\njournal: j.db\nchannels: {x: 'json://127.0.0.1:9/'}\n"
+        "routes:\n  - {name: a, files: a.route, where: rule = a}\n"
+        "  - {name: b, files: b.route, where: nothing, joins: rule = b}\n",
+        encoding="utf-8",
+    )
+    path, text = str(tmp_path / "a.route"), 'import falco "rules.yaml"\nroute "r" { when %s to x }\n'
+    (tmp_path / "b.route").write_text('route "r" { to x }\n', encoding="utf-8")
+    (tmp_path / "a.route").write_text(text % "bad", encoding="utf-8")
+    project = Project()
+    found = {each.code.id: each for each in placed(project.snapshot(path), path)}
+    assert (found["R201"].span.path, found["R201"].span.line, found["R201"].span.column) == (path, 2, 18)
+    assert "Falco's macro bad: unknown field `proc.nme`; did you mean `proc.name`?" in found["R201"].message
+    assert (found["R201"].fix, found["R201"].hint) == (None, "")
+    config = str(tmp_path / "falco-bridge.yaml")
+    assert (found["R202"].span.path, found["R202"].span.line, found["R202"].span.column) == (config, 6, 38)
+    project.texts[path] = text % "outer"
+    found = {each.code.id: each for each in placed(project.snapshot(path), path)}
+    assert (found["R201"].span.path, found["R201"].span.line) == (str(tmp_path / "rules.yaml"), 1)
