@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from bridge.language.syntax.reserved import STATEMENTS
 from bridge.language.syntax.syntax_error import BODY
 
+_LONGEST_HEAD = 200
 _OPENING = frozenset({"LBRACE"})
 _PLACEHOLDER = "_"
 """The macro that replaces a condition with a syntax error."""
 _STATEMENT = re.compile(
     r"(?:^|[{}])[ \t]*(import|list|macro|schedule|template|redact|table|where|route|otherwise|test)\b", re.MULTILINE
 )
+_TAKEN = re.compile(rf"(?:^|[{{}}])[ \t]*({'|'.join(STATEMENTS)})\s+$", re.MULTILINE)
+"""The keyword of a statement right before an error."""
 _BROKEN_NAME = re.compile(r"(?:list|macro|schedule|template|table)\s+(\w+)")
 _BROKEN_ROUTE = re.compile(r"""\broute\s+(?:"([^"\n]*)"|'([^'\n]*)')""")
 _TEXT = re.compile(r"""(?<![^\s(){},=])#[^\n]*|"(?:[^"\\]|\\[\s\S])*+"?|'(?:[^'\\]|\\[\s\S])*+'?""")
@@ -36,6 +40,9 @@ def remove_error(text: str, offset: int, expected: frozenset[str]) -> Recovered:
 
     If the error is in the condition of a ``where``, only the condition is replaced: the routes inside are checked.
     """
+    if expected & {"AND", "WORD_OPERATOR"} and (taken := _TAKEN.search(text[max(0, offset - _LONGEST_HEAD) : offset])):
+        # It was read as a name: the condition of the statement before is missing.
+        offset = max(0, offset - _LONGEST_HEAD) + taken.start(1)
     if offset < len(text) and expected >= BODY:
         start, end = _misplaced(text, offset)
     else:

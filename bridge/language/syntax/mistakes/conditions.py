@@ -6,7 +6,7 @@ import re
 
 from bridge.language.syntax.mistakes.remedy import Context, Edit, Remedy, value_end
 from bridge.language.syntax.mistakes.words import OPERATORS, SMART_QUOTES
-from bridge.language.syntax.reserved import RESERVED, STATEMENTS
+from bridge.language.syntax.reserved import CLAUSES, RESERVED, STATEMENTS
 
 _FIELD = r"[A-Za-z][\w]*(?:\.[\w-]+)*(?:\[[^\]\s]*\])?"
 _REGEX = 'for a regex: FIELD regex "…"'
@@ -14,6 +14,11 @@ _REPLACED = {"&&": "and", "||": "or", "!": "not", "AND": "and", "OR": "or", "NOT
 _WORD_OPERATORS = "|".join(each for each in OPERATORS if each != "exists")
 _VALUE = re.compile(rf"(?:(?:==?|!=)\s*|\b(?:{_WORD_OPERATORS})\s+)([^\s()\"'{{}}=,][^()\"'{{}}=,]*)$")
 """An operator and what follows it up to the error."""
+_NO_VALUE = re.compile(
+    rf"(?<![=!<>])(==?|!=|<=?|>=?|\b(?:{_WORD_OPERATORS}))[ \t]*(?:#[^\n]*)?\n\s*(?:{'|'.join(CLAUSES)})$"
+)
+_LIST_OPERATORS = frozenset({"in", "intersects", "pmatch"})
+_NAMED = re.compile(r"\b(?:macro|with)\s+\w+\s*$")
 _CONDITION_WORD = re.compile(r"(?:\b(?:when|where|and|or|not)\s+|\bmacro\s+\w+\s*=\s*|\(\s*)(\w+)$")
 _SMART_QUOTED = re.compile(rf"[{SMART_QUOTES}]\S*$")
 _BLANKS = re.compile(r"[ \t\r\n]+")
@@ -206,6 +211,8 @@ def cause_before(context: Context) -> Remedy | None:  # one case per line
     """A mistake before the error, where the text was still valid syntax."""
     if not context.ends_condition:
         return None
+    if (missing := _missing_value(context)) is not None:
+        return missing
     word = _CONDITION_WORD.search(context.before)
     if word is not None and word[1] in _REPLACED:
         start = context.offset(word, 1)
@@ -232,6 +239,17 @@ def cause_before(context: Context) -> Remedy | None:  # one case per line
     if not _BLANKS.split(context.before)[-1].isprintable():
         return Remedy("invisible character before it: use a plain space")
     return None
+
+
+def _missing_value(context: Context) -> Remedy | None:
+    """An operator at the end of a line, whose value would be the next clause's first word."""
+    found = _NO_VALUE.search(context.before)
+    if found is None or _NAMED.search(context.before[: found.start()]):
+        return None
+    start, end = context.offset(found, 1), context.offset(found, 1) + len(found[1])
+    value = ' ("")' if found[1] in _LIST_OPERATORS else ' ""'
+    return Remedy("write the value", Edit(end, end, value), message=f"`{found[1]}` has no value after it",
+                  place=(start, end))  # fmt: skip
 
 
 def unquoted_value(context: Context) -> Remedy | None:
