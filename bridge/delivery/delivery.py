@@ -72,3 +72,5 @@ class Capacity:
     """How many deliveries each send may hold."""
     released_last: bool = False
     """Whether deliveries that were released from their order key are claimed only if no other one is due."""
+    incidents_apart: bool = False
+    """Whether a delivery with an order key has a send of its own."""

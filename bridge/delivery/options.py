@@ -42,3 +42,5 @@ class ChannelOptions:
     """Duration of an outage before its health alert is sent."""
     attempt_timeout: float = 60.0
     """Duration of an attempt after which it counts as failed and its thread is replaced."""
+    incidents_apart: bool = False
+    """Whether no digest contains deliveries of incidents: the service knows each incident by its key."""

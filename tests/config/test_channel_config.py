@@ -53,6 +53,12 @@ def test_a_service_has_its_own_limit_by_default(tmp_path: Path, url: str, rate: 
     assert options(tmp_path, f"  c: {url}")["c"].rate == rate
 
 
+def test_services_that_know_incidents_get_them_apart(tmp_path: Path) -> None:
+    """A digest could be acknowledged and resolved under none of their keys."""
+    found = options(tmp_path, "  a: Pagerduty://key@not-used\n  b: opsgenie://key\n  c: slack://a/b/c\n  d: json://h")
+    assert {name for name, each in found.items() if each.incidents_apart} == {"a", "b"}
+
+
 @pytest.mark.parametrize(
     ("channel", "concurrency"),
     [

@@ -89,6 +89,15 @@ def test_beside_a_batch_in_flight_only_full_batches_are_sent() -> None:
         Answering("c", hang, batch_size=10), ChannelOptions(concurrency=4), Health(), lambda *_: None, 1, lambda: 0.5
     )
     assert runner.capacity(1, lambda _limit: 3) == Capacity(4, 10)
+    apart = Runner(
+        Answering("c", hang),
+        ChannelOptions(digest_after=2, incidents_apart=True),
+        Health(),
+        lambda *_: None,
+        1,
+        lambda: 0.5,
+    )
+    assert apart.capacity(1, lambda _limit: 3).incidents_apart
     runner.start((delivery(),), 1)
     held = runner.capacity(1, lambda limit: min(limit, 1 + 9))
     runner.start((delivery(identity=2),), 1)

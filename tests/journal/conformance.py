@@ -222,6 +222,13 @@ class OrderConformance(Base):
         journal.deliveries.release(0)
         assert claimed(journal, Capacity(9, released_last=True)) == [["b1"], ["c2"], ["a0"]]
 
+    def test_what_concerns_an_incident_is_in_no_digest_where_the_capacity_says_so(self, journal: Journal) -> None:
+        """The service acknowledges and resolves each under its own key. The others are sent together, as ever."""
+        journal.alerts.append("falco", 0, of_incidents(".a.ab."))
+        assert claimed(journal, Capacity(5, 9, incidents_apart=True)) == [["a1"], ["b4"], [".0", ".2", ".5"]]
+        journal.deliveries.settle([settlement(2)])
+        assert claimed(journal, Capacity(5, 9, incidents_apart=True)) == [["a3"]]
+
     def test_deliveries_without_an_incident_hold_back_none(self, journal: Journal) -> None:
         """They are claimed one by one or in batches, beside those that have one, oldest first."""
         journal.alerts.append("falco", 0, of_incidents("..aa."))

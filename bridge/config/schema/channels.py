@@ -12,6 +12,7 @@ from bridge.config.schema.keys import Section, key
 from bridge.config.schema.values import BodyTemplate, ChannelUrl, Duration, Passphrase, PemFile
 from bridge.delivery.extras import LITERAL, ChannelExtras, ClientTls
 from bridge.delivery.options import ChannelOptions, Rate
+from bridge.delivery.service_limits import TAKE_ACKNOWLEDGEMENTS
 
 RESERVED_NAMES = frozenset({"to", "when", "severity", "title", "message", "drop", "stop"})
 """Words of the language that cannot name a channel."""
@@ -120,6 +121,7 @@ class ChannelSettings(Section, frozen=True, kw_only=True):
             digest_after=self.digest_after,
             notify_after=self.notify_after.seconds,
             attempt_timeout=self.attempt_timeout.seconds,
+            incidents_apart=self.scheme.lower() in TAKE_ACKNOWLEDGEMENTS,
         )
 
 

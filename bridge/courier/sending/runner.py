@@ -113,7 +113,7 @@ class Runner:
             sends = min(sends, bucket.available(self._bucket, self.options.rate, now_ns))
         if self._channel.batch_size > 1:
             sends = self._full_batches(sends, waiting)
-        return Capacity(sends, self._batch_size(waiting))
+        return Capacity(sends, self._batch_size(waiting), incidents_apart=self.options.incidents_apart)
 
     def _full_batches(self, most: int, waiting: Callable[[int], int]) -> int:
         """Beside a batch in flight only full ones are sent: the more a service is used, the fewer requests it gets."""

@@ -71,7 +71,7 @@ def gathered(
     """
     sends, send = 0, list[_Row]()
     for row in rows:
-        is_alone = has_own_send(row.order_key)
+        is_alone = has_own_send(row.order_key) or (capacity.incidents_apart and row.order_key is not None)
         if sends + bool(send) == capacity.sends and (is_alone or not send):
             break
         if is_alone:
