@@ -22,7 +22,7 @@ from bridge.common.files import file_watch
 from bridge.common.files.file_watch import FileWatch, file_system
 from bridge.common.files.inotify import Inotify
 from bridge.sources.contract import Batch
-from bridge.sources.files.followed import folders_of
+from bridge.sources.files.pattern import folders_of
 from bridge.sources.files.position import STARTED, Position, copy_of
 from bridge.sources.files.schedule import FollowTimes
 from bridge.sources.files.source import FileSource

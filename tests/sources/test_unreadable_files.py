@@ -117,3 +117,15 @@ def test_a_name_that_is_not_utf8_is_shown_escaped(tmp_path: Path) -> None:
     with running(source := _follow(tmp_path / "*.log")):
         wait_until(lambda: _refused(source), "the problem")
         assert rf"{tmp_path}/a\udcff\x0a.log" in source.state()[0].problem
+
+
+def test_a_link_to_a_folder_that_is_not_mounted_is_reported(tmp_path: Path) -> None:
+    """As in a container that has /var/log/containers and not /var/log/pods. Not if there are other files."""
+    link = tmp_path / "falco.log"
+    link.symlink_to(tmp_path / "pods" / "0.log")
+    with capture_logs() as logs, running(source := _follow(tmp_path / "*.log")) as taken:
+        wait_until(lambda: "the target of the link does not exist; mount" in source.state()[0].problem, "the problem")
+        append(tmp_path / "other.log", 1)
+        wait_until(lambda: rules(taken) == ["r1"], "the other file")
+        wait_until(lambda: not source.state()[0].problem, "no problem")
+    assert [each["event"] for each in logs] == ["file not readable"]

@@ -7,7 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from glob import glob, has_magic
+from glob import glob
 from itertools import count
 from typing import Literal
 
@@ -16,6 +16,7 @@ import structlog
 from bridge.common.files.file_watch import FileWatch
 from bridge.common.text import visible
 from bridge.sources.files import position as file_position
+from bridge.sources.files.pattern import folders_of
 from bridge.sources.files.position import Position
 from bridge.sources.files.schedule import FollowTimes
 from bridge.sources.files.tail import Tail, open_tail
@@ -23,7 +24,12 @@ from bridge.sources.payload import Payload
 
 ReadFrom = Literal["start", "end"]
 _TOO_MANY_FILES = "raise the limit of open files (LimitNOFILE in the unit, ulimit -n), or name fewer files in `file`"
-_REMEDIES: dict[int | None, str] = {errno.EMFILE: _TOO_MANY_FILES, errno.ENFILE: _TOO_MANY_FILES}
+_REMEDIES: dict[int | None, str] = {
+    errno.EMFILE: _TOO_MANY_FILES,
+    errno.ENFILE: _TOO_MANY_FILES,
+    errno.ENOENT: "mount the folder of the link's target as well: /var/log/containers has links to /var/log/pods",
+}
+_NO_ACCESS = "let the bridge's user read it"
 
 
 class FollowedFiles:
@@ -85,10 +91,12 @@ class FollowedFiles:
             watch.folder(folder)
         current: set[tuple[int, int]] = set()
         unreadable: list[str] = []
+        unreachable: dict[str, OSError] = {}
         for path in sorted(glob(self._pattern)):  # noqa: PTH207  # Path.glob takes no absolute patterns
             try:
                 found = os.stat(path)  # noqa: PTH116  # called for every file at every scan
-            except OSError:
+            except OSError as error:
+                unreachable[path] = error
                 continue
             key = found.st_dev, found.st_ino
             current.add(key)
@@ -96,14 +104,15 @@ class FollowedFiles:
             if tail is None:
                 self._open(watch, path, found)
                 if key not in self.tails and stat.S_ISREG(found.st_mode) and path in self._problems:
-                    unreadable.append(f"cannot read {visible(path)}: {self._problems[path]}")
+                    unreadable.append(path)
             elif found.st_size > tail.seen or (found.st_size == tail.seen and found.st_mtime_ns == tail.written_ns):
                 tail.identify(found.st_size)
                 tail.seen = found.st_size
             else:
                 tail.seen = -1  # perhaps truncated: differs from ``read``, so that the file is read at once
         self._read_from = "start"  # files that appear later are new
-        self.unreadable = tuple(unreadable)
+        unreadable += self._unreachable(unreachable)
+        self.unreadable = tuple([f"cannot read {visible(path)}: {self._problems[path]}" for path in unreadable])
         for key in self._unopened.keys() - current:
             number, position = self._unopened.pop(key)
             self._dirty.add(number)
@@ -249,12 +258,22 @@ class FollowedFiles:
             if tail is not None:
                 yield tail
 
+    def _unreachable(self, unreachable: Mapping[str, OSError]) -> Iterator[str]:
+        """The first of these links, if the pattern names nothing else: a few links without a target are usual."""
+        for path, error in unreachable.items():
+            if not self.tails and os.path.islink(path):  # noqa: PTH114
+                problem = "the target of the link does not exist" if error.errno == errno.ENOENT else error.strerror
+                self._warn_once(path, problem or str(error), _REMEDIES.get(error.errno, _NO_ACCESS))
+                yield path
+                return
+
     def _try_open(self, path: str, name: str, offset: int | None) -> Tail | None:
         try:
             tail = open_tail(path, name, offset)
         except OSError as error:
-            remedy = _REMEDIES.get(error.errno, "let the bridge's user read it")
-            self._warn_once(path, error.strerror or str(error), remedy)
+            if error.errno != errno.ENOENT:  # renamed or removed just now
+                remedy = _REMEDIES.get(error.errno, _NO_ACCESS)
+                self._warn_once(path, error.strerror or str(error), remedy)
             return None
         if tail is None:
             self._warn_once(path, "not a regular file", "let `file` name regular files only")
@@ -305,15 +324,3 @@ class FollowedFiles:
             "file missing or truncated since the last run; its last lines may be lost",
             source=self._source_name, path=position.path, read_bytes=position.offset,
         )  # fmt: skip
-
-
-def folders_of(pattern: str) -> list[str]:
-    """The folders in which a new entry can make the pattern match another file."""
-    parts = os.path.dirname(pattern).split("/")  # noqa: PTH120
-    plain = next((at for at, part in enumerate(parts) if has_magic(part)), len(parts))
-    base = "/".join(parts[:plain]) or "/"
-    if not os.path.isdir(base):  # noqa: PTH112
-        while not os.path.isdir(base):  # noqa: PTH112
-            base = os.path.dirname(base) or "/"  # noqa: PTH120
-        return [base]
-    return [base, *(each for end in range(plain + 1, len(parts) + 1) for each in glob("/".join(parts[:end])))]  # noqa: PTH207
