@@ -38,7 +38,7 @@ def fleet_page() -> str:
         alerts=1, started_ns=1, last_alert_ns=None, version="1.2",
     )  # fmt: skip
     here = SimpleNamespace(path="/", title="Now")
-    values = {"problem": "", "status": status, "groups": [], "facts": {}, "held_back": [], "silences": 0}
+    values = {"problem": "", "status": status, "groups": [], "facts": {}, "held_back": [], "silences": 0, "left_out": 0}
     frame = {"here": here, "menu": [here], "signed_in": False, "may_write": False, "visitor": None}
     return render("now.html", values | frame)
 
