@@ -28,10 +28,11 @@ def said(text: str) -> str:
 
 def test_values_are_the_text_that_is_written() -> None:
     """As in falcosidekick: no date, no number of another base, no `NO` that becomes false; and names in lower case."""
-    text = "customfields: {Country: NO, build: 0123, day: 2026-13-45, at: 12:30:45, big: %s, odd: .nan, none: ~}"
+    text = "customfields: {Country: NO, build: 0123, day: 2026-13-45, at: 12:30:45, big: %s, odd: .nan, none: ~, x: !!timestamp x, i: !!int y}"
     settings = read_settings(text % ("9" * 5000), KNOWN)
     assert settings.mapping("customfields") == {
         "country": "NO", "build": "0123", "day": "2026-13-45", "at": "12:30:45", "big": "9" * 5000, "odd": ".nan",
+        "x": "x", "i": "y",
     }  # fmt: skip
 
 

@@ -26,10 +26,16 @@ class _Loader(yaml.SafeLoader):
     """Reads every scalar as the text that is written: a date, ``no``, ``012``."""
 
 
+def _as_written(loader: _Loader, node: Any) -> Any:
+    return loader.construct_scalar(node)
+
+
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag.rsplit(":", 1)[-1] in {"null", "merge"}]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+for _tag in ("bool", "int", "float", "timestamp", "binary"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _as_written)
 
 
 class UnreadableConfigError(Exception):
@@ -120,8 +126,6 @@ def _document(text: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}" if mark is not None else ""
         raise UnreadableConfigError(f"it is neither YAML{place} nor a list of NAME=value lines") from None
-    except ValueError:  # such as a number that is no text, under a tag of its own
-        raise UnreadableConfigError("it has a value that cannot be read") from None
     return document
 
 
