@@ -74,6 +74,21 @@ def test_a_program_that_starts_long_after_its_line_is_a_command_of_its_own() -> 
     assert (alone.text, alone.origin, alone.ran) == ("rm -rf /data", Origin.EXECVE, ("rm -rf /data",))
 
 
+def test_a_line_that_another_key_than_enter_ends_is_not_called_aborted() -> None:
+    """As ^O does, or a key that somebody binds; or the event of Enter was lost. Only ^C is painted as such."""
+    shell = Typist()
+    shell.start()
+    for end in ("\n", "^C"):
+        shell.write_text("rm -rf /x", 2)
+        shell.paint(end)
+        shell.paint("\x1b[?2004l\r")
+        shell.show_prompt()
+    assert [(each.text, each.aborted) for each in commands_of(shell.alerts)] == [
+        ("rm -rf /x", False),
+        ("rm -rf /x", True),
+    ]
+
+
 @pytest.mark.parametrize("bracketed", [False, True])
 def test_a_list_of_completions_is_no_part_of_the_line(bracketed: bool) -> None:
     """As bash 5 prints it for Tab, with the prompt and the line again; bash 5.0 does not bracket what is pasted."""

@@ -65,6 +65,8 @@ class ShellLine(msgspec.Struct):
     """Whether Enter was read."""
     interrupted: bool = False
     """Whether ^C was painted."""
+    fed: bool = False
+    """Whether the last write ended with a line feed, as readline's does when it accepts a line."""
     bracketed: bool = False
     """Whether the shell switches bracketed paste on and off."""
     painted_since_enter: bool = True
@@ -107,7 +109,8 @@ class ShellLine(msgspec.Struct):
         if self.editing and self.bracketed and _PASTE_OFF in text:
             before, _, after = text.partition(_PASTE_OFF)
             painter.feed(before)
-            ended += self._finish(time_ns, number)
+            accepted = before.endswith("\n") if before else self.fed
+            ended += self._finish(time_ns, number, accepted=accepted and not self.interrupted)
             painter.feed(after)
         else:
             until_newline = self.editing and not self.bracketed and (self.entered or self.interrupted)
@@ -116,6 +119,7 @@ class ShellLine(msgspec.Struct):
                 ended += self._finish(time_ns, number)
                 painter.feed(rest)
         self.painted_since_enter = True
+        self.fed = text.endswith("\n")
         if not self.editing:
             painter.grid.drop_old()
         return ended
@@ -219,16 +223,16 @@ class ShellLine(msgspec.Struct):
         shortened = [msgspec.structs.replace(each, text=each.text.partition("\n")[0]) for each in ended]
         return [each for each in shortened if each.text.strip() or each.hidden_keys]
 
-    def _finish(self, time_ns: int, number: int) -> list[TypedLine]:
-        """The end of a line that was painted."""
+    def _finish(self, time_ns: int, number: int, *, accepted: bool = False) -> list[TypedLine]:
+        """The end of a line that was painted. ``accepted``: another key than Enter ended it, or Enter was lost."""
         grid = self.painter.grid
         row, column, found = self._line_start()
         text = grid.text_from(row, column) if self.painted or grid.row != row else ""
         text = "".join(character for character in text if character >= " " or character == "\n")
-        aborted = not self.entered
+        aborted = not self.entered and not accepted
         if aborted:
             text = text.removesuffix("^C").rstrip()
-        if not aborted:
+        if self.entered:
             time_ns, number = self.entered_ns, self.number
         hidden = self.keys if not text and not self.painted else 0
         in_doubt = self._is_in_doubt(text) or not found
