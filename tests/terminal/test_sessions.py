@@ -89,6 +89,26 @@ def test_a_line_that_another_key_than_enter_ends_is_not_called_aborted() -> None
     ]
 
 
+@pytest.mark.parametrize("typed", ["", "/x"])
+def test_text_that_is_there_before_the_first_key_is_a_part_of_the_line(typed: str) -> None:
+    """As with histverify or ^O in bash: behind the prompt of the line before, and in doubt."""
+    shell = Typist(prompt="root@api-0:/# ")
+    shell.start()
+    shell.type("ls")
+    shell.show_prompt()
+    shell.paint("rm -rf ")
+    shell.write_text(typed, 21)
+    shell.enter()
+    shell.show_prompt()
+    shell.type("pwd")
+    found = [(each.text.strip(), each.prompt, each.confidence) for each in commands_of(shell.alerts)]
+    assert found == [
+        ("ls", shell.prompt, 0.9),
+        (f"rm -rf {typed}".strip(), shell.prompt, 0.5),
+        ("pwd", shell.prompt, 0.9),
+    ]
+
+
 @pytest.mark.parametrize("bracketed", [False, True])
 def test_a_list_of_completions_is_no_part_of_the_line(bracketed: bool) -> None:
     """As bash 5 prints it for Tab, with the prompt and the line again; bash 5.0 does not bracket what is pasted."""

@@ -16,6 +16,7 @@ from bridge.terminal.lines.painter import Painter
 
 _PASTE_ON, _PASTE_OFF = "\x1b[?2004h", "\x1b[?2004l"
 """Bracketed paste. Readline and zsh switch it on before a line is typed, and off when it has ended."""
+_PROMPT_ENDS = ("$", "#", "%", ">")
 _MAX_TEXT = 16384
 _MAX_PROMPT = 512
 _LEAST_SCROLLED = 40
@@ -75,6 +76,8 @@ class ShellLine(msgspec.Struct):
     painted_at_enter: int = 0
     keys: int = 0
     prompt: str = ""
+    last_prompt: str = ""
+    """That of the line before."""
     start: tuple[int, int] = (0, 0)
     """The cell behind the prompt."""
     started_ns: int = 0
@@ -197,15 +200,24 @@ class ShellLine(msgspec.Struct):
     def _begin(self, time_ns: int) -> None:
         """The first key of a line: what is left of the cursor is the prompt."""
         grid = self.painter.grid
-        self.prompt = grid.text_of(grid.row, 0, grid.column)
+        painted = grid.text_of(grid.row, 0, grid.column)
+        given = self._given(painted)
+        self.prompt = painted[: len(painted) - len(given)]
         grid.drop_above()
-        self.start = (0, grid.column)
+        self.start = (0, length_in_cells(self.prompt) if given else grid.column)
         self.editing, self.entered, self.interrupted = True, False, False
-        self.painted = self.keys = 0
+        self.painted, self.keys = len(given), 0
         self.started_ns = time_ns
-        self.doubtful = self.unsure or not self.prompted
+        self.doubtful = self.unsure or not self.prompted or bool(given)
         self.unsure = False
         grid.damaged = False
+
+    def _given(self, painted: str) -> str:
+        """The text of the line before its first key: of ``histverify`` or ^O in bash, or the key was not reported."""
+        known = self.last_prompt
+        if known.rstrip().endswith(_PROMPT_ENDS) and painted.startswith(known):
+            return painted[len(known) :]
+        return ""
 
     def _hidden(self) -> list[TypedLine]:
         """The end of a line that was not painted."""
@@ -237,6 +249,7 @@ class ShellLine(msgspec.Struct):
         hidden = self.keys if not text and not self.painted else 0
         in_doubt = self._is_in_doubt(text) or not found
         grid.clear()  # what was typed is not held any longer
+        self.last_prompt = self.prompt
         self.editing = self.entered = self.interrupted = False
         self.keys = 0
         if not text.strip() and not hidden:
