@@ -6,11 +6,15 @@ import re
 from collections.abc import Iterator
 
 from bridge.language.syntax.mistakes.remedy import Context, Edit, Remedy
+from bridge.language.syntax.reserved import STATEMENTS
 
 _TOKEN = re.compile(r"""(?<![^\s(){},=])#[^\n]*|"(?:[^"\\\n]|\\.)*+"?|'(?:[^'\\\n]|\\.)*+'?|[{}()]""")
 _STATEMENT_LINE = re.compile(
     r"^([ \t]*)(?:import|list|macro|schedule|template|redact|table|where|route|otherwise|test)\b", re.MULTILINE
 )
+_TAKEN_AS_ITEM = re.compile(rf",\s*\n[ \t]*(?:{'|'.join(STATEMENTS)})$")
+"""A comma at the end of a line, and the next statement, whose keyword was read as an item of the list."""
+_STARTS_STATEMENT = re.compile(r"\w+\s*\+?=|[\"'{]")
 _CLAUSE_LINE = re.compile(
     r"^[ \t]*(?:when|to|during|not[ \t]+during|new|after|then|absent|group|throttle|severity|title|message|use|resolve"
     r"|drop|stop|route|where|list|macro|otherwise|test|import|expect|event)\b",
@@ -61,17 +65,26 @@ def unclosed_event(context: Context) -> Remedy | None:
 
 def unclosed_parenthesis(context: Context) -> Remedy | None:
     """A keyword, a brace or the end of the file inside parentheses."""
+    taken = _TAKEN_AS_ITEM.search(context.before) if {"RPAR", "COMMA"} <= context.expected else None
+    if taken is not None and _STARTS_STATEMENT.match(context.rest_of_line):
+        comma = context.offset(taken)
+        return _never_closed(context.text, comma, Edit(comma, comma + 1, ")"))
     new_line = "\n" in context.text[context.before_end : context.start]
     ends = context.found in _AFTER_CONDITION or (context.found.isalpha() and new_line)
     if "RPAR" not in context.expected or not ends:
         return None
-    opener = _suspect(context.text, context.start, "(")
+    at = context.before_end
+    return _never_closed(context.text, context.start, Edit(at, at, ")"))
+
+
+def _never_closed(text: str, end: int, edit: Edit) -> Remedy | None:
+    """The remedy for a parenthesis that is open at ``end``. None if there is none."""
+    opener = _suspect(text, end, "(")
     if opener is None:
         return None
-    at = context.before_end
-    line = context.text.count("\n", 0, at) + 1
+    line = text.count("\n", 0, edit.start) + 1
     return Remedy(
-        f"close it with `)`, probably at the end of line {line}", Edit(at, at, ")"), message="this `(` is never closed",
+        f"close it with `)`, probably at the end of line {line}", edit, message="this `(` is never closed",
         place=(opener, opener + 1),
     )  # fmt: skip
 
