@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -253,6 +254,13 @@ def secured_falco(folder: Path) -> tuple[str, list[str], Certificates]:
     return address, options, Certificates("f", ClientTls(authority.certificate, client.certificate, client.key))
 
 
+def is_reading(source: GrpcSource) -> bool:
+    """Whether one stream stays open."""
+    call = source._call
+    time.sleep(0.3)
+    return call is not None and source._call is call
+
+
 @pytest.mark.parametrize("secured", [False, True])
 def test_a_falco_that_is_killed_during_a_stream_is_reported_as_disconnected(tmp_path: Path, *, secured: bool) -> None:
     """During the first stream too, the message does not blame the certificates."""
@@ -261,8 +269,11 @@ def test_a_falco_that_is_killed_during_a_stream_is_reported_as_disconnected(tmp_
         address, options, certificates = secured_falco(tmp_path)
     command = [sys.executable, "-m", "bridge", "simulate", "--generate", "--count", "100000", "--listen", address]
     falco, taken = subprocess.Popen(command + options, stderr=subprocess.DEVNULL), Collector()
-    with capture_logs() as logs, running(GrpcSource("f", address, certificates), taken):
+    source = GrpcSource("f", address, certificates)
+    with capture_logs() as logs, running(source, taken):
         wait_until(lambda: taken.alerts, "alerts")
+        falco.send_signal(signal.SIGSTOP)  # between two streams, the next connection would be refused
+        wait_until(lambda: is_reading(source), "an open stream")
         falco.kill()
         falco.wait()
         wait_until(lambda: any("Falco disconnected" in each.get("problem", "") for each in logs), "the message")

@@ -73,11 +73,11 @@ def example_text(name: str, recent: RecentValues) -> str:
 
 
 def _read(config: Path, redactions: Sequence[Redaction]) -> RecentValues | None:
-    deadline = time.monotonic() + _READ_SECONDS
     redactor = Redactor(redactions)
 
     def read(location: Location) -> RecentValues:
         with closing(open_to_read(location)) as journal:
+            deadline = time.monotonic() + _READ_SECONDS
             return recent_values(journal.history, redactor.alert, lambda: time.monotonic() < deadline)
 
     return with_journal(config, read)
