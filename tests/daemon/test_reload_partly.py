@@ -19,6 +19,7 @@ from bridge.daemon.reload.reload import Reload
 from bridge.daemon.running_sources import RunningSources
 from bridge.daemon.sources import prepare_source
 from bridge.journal import JournalError
+from bridge.journal.errors import JournalBusyError
 from bridge.operator.service import OperatorService
 from bridge.pipeline.courier_process import CourierProcess
 from bridge.sources.stdin_source import StdinSource
@@ -90,3 +91,19 @@ def test_a_reload_says_what_is_in_use_if_the_journal_fails_after_the_routes(runn
         with closing(running(**{part: fail})) as reload:
             assert reload.reload("asked").partly is (part == "use_rest")
             assert reload.problem == problem
+
+
+def test_a_reload_is_done_again_if_the_journal_cannot_be_used_for_a_while(running: Callable[..., Reload]) -> None:
+    """As while a fleet's database is down: no restart is needed."""
+    faults = [JournalBusyError("the database cannot be used now")]
+
+    def use_rest(_generation: Generation) -> None:
+        if faults:
+            raise faults.pop()
+
+    with closing(running(use_rest=use_rest)) as reload:
+        first = reload.reload("asked")
+        assert (first.partly, first.may_pass) == (False, True)
+        assert "the database cannot be used now" in reload.problem
+        assert reload.reload("tried again").applied
+        assert reload.problem == ""

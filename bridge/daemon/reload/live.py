@@ -17,7 +17,7 @@ from bridge.daemon.operator_listeners import OperatorListeners
 from bridge.daemon.reload.generation import Generation
 from bridge.daemon.running_sources import RunningSources, SourceChanges
 from bridge.daemon.sources import Prepared, prepare_source
-from bridge.journal import JournalError
+from bridge.journal import JournalBusyError, JournalError
 from bridge.journal.location import DatabaseLocation
 from bridge.operator.service import OperatorService
 from bridge.pipeline.courier_process import CourierProcess
@@ -97,7 +97,8 @@ class LiveGeneration:
         """Use another generation, in one step. Thread-safe.
 
         Raises SetupError, and JournalError where the journal refuses the routes, and changes nothing then. Raises
-        PartlyReplacedError where no thread can be started or no descriptor is left, and from then on.
+        JournalBusyError while the journal cannot be used; the routes may be in use then. Raises PartlyReplacedError
+        where no thread can be started or no descriptor is left, and from then on.
         """
         with self._lock:
             if self._partly is not None:
@@ -123,8 +124,8 @@ class LiveGeneration:
                     self._parts.operator.replace(operator)
                 self._parts.sources.replace(SourceChanges(config.sources, prepared), config.shutdown.drain.seconds)
             except Exception as error:
-                if forgotten is None and isinstance(error, JournalError):
-                    raise  # before anything else
+                if isinstance(error, JournalBusyError) or (forgotten is None and isinstance(error, JournalError)):
+                    raise  # before anything else, or until the journal can be used: then all of it is done again
                 self._partly = PartlyReplacedError(error)
                 raise self._partly from error
             lost = tuple(sorted(clause for clause, keys in forgotten.items() if keys))
