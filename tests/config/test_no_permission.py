@@ -14,28 +14,7 @@ from bridge.journal import JournalError
 from bridge.journal.opening import open_to_read
 from bridge.workbench.route_sets import RouteSetError, load_route_set
 from bridge.workbench.routes import load_routes
-
-OTHER_USER = 65534
-
-
-def as_other_user(act: Callable[[], str]) -> str:
-    """What the function returns, or the error that it raises, for a user without rights, in a fork of this process."""
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.setgid(OTHER_USER)
-            os.setuid(OTHER_USER)
-            os.write(write, act().encode())
-        except BaseException as error:  # noqa: BLE001  # the parent asserts on it
-            os.write(write, repr(error).encode())
-        finally:
-            os._exit(0)
-    os.close(write)
-    with os.fdopen(read) as pipe:
-        text = pipe.read()
-    os.waitpid(child, 0)
-    return text
+from tests.support.other_user import as_other_user, open_to_others
 
 
 def messages_of(path: Path) -> str:
@@ -56,9 +35,7 @@ def test_a_closed_folder_is_an_error_in_words(tmp_path: Path) -> None:
     """Of the config, of routes and of the journal, also where the user only reads them."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    for parent in (tmp_path, *tmp_path.parents):
-        if parent.stat().st_mode & 0o005 != 0o005:
-            parent.chmod(parent.stat().st_mode | 0o005)
+    open_to_others(tmp_path)
     config = tmp_path / "c.yaml"
     start = "sources: [{http: 127.0.0.1:0"
     rest = "}]\nchannels: {a: console://}\nroutes: r.route\njournal: closed/j.db\n"

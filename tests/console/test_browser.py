@@ -47,6 +47,14 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
+def sign_in(page: Page, visitor: Visitor) -> None:
+    """With the token, as a person does. The page Now is shown then."""
+    page.goto(visitor.url)
+    page.get_by_label("Token").fill(visitor.token)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Now", exact=True).wait_for()
+
+
 @pytest.fixture(scope="module", params=[(1280, 900, "light"), (390, 844, "dark")], ids=["desk", "phone"])
 def page(request: pytest.FixtureRequest, browser: Browser, visitor: Visitor) -> Iterator[Page]:
     """A signed-in page. At its end, nothing that it loaded was refused or from elsewhere."""
@@ -60,10 +68,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, visitor: Visitor) -> 
     )
     opened.on("pageerror", lambda error: problems.append(str(error)))
     opened.on("request", lambda sent: None if sent.url.startswith(visitor.url) else problems.append(sent.url))
-    opened.goto(visitor.url)
-    opened.get_by_label("Token").fill(visitor.token)
-    opened.keyboard.press("Enter")
-    opened.get_by_role("heading", name="Now", exact=True).wait_for()
+    sign_in(opened, visitor)
     yield opened
     context.close()
     assert problems == []
@@ -211,10 +216,7 @@ def test_a_tail_that_has_ended_says_so(browser: Browser, visitor: Visitor) -> No
     context = browser.new_context()
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
-    page.goto(visitor.url)
-    page.get_by_label("Token").fill(visitor.token)
-    page.keyboard.press("Enter")
-    page.get_by_role("heading", name="Now", exact=True).wait_for()
+    sign_in(page, visitor)
     page.goto(f"{visitor.url}/tail")
     page.get_by_text("a second").wait_for()
     other = context.new_page()

@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from tests.console.conftest import Visitor
-from tests.console.test_browser import PATIENCE, browser
+from tests.console.test_browser import PATIENCE, browser, sign_in
 from tests.support.waiting import wait_until
 
 __all__ = ["browser"]
@@ -29,10 +29,7 @@ def opened(browser: Browser, visitor: Visitor) -> Iterator[Page]:
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         context.set_default_timeout(PATIENCE)
         page = context.new_page()
-        page.goto(visitor.url)
-        page.get_by_label("Token").fill(visitor.token)
-        page.keyboard.press("Enter")
-        page.get_by_role("heading", name="Now", exact=True).wait_for()
+        sign_in(page, visitor)
         yield page
 
 

@@ -22,8 +22,7 @@ from bridge.journal.records import RecordedAlert
 from bridge.journal.sqlite.schema import VERSION
 from tests.support.builders import entries
 from tests.support.limits import largest_file, no_descriptors
-
-OTHER_USER = 65534
+from tests.support.other_user import as_other_user, open_to_others
 
 
 def damage_the_header(path: Path) -> None:
@@ -299,24 +298,12 @@ def test_a_row_of_the_wrong_type_is_reported(tmp_path: Path) -> None:
         assert len(read) >= 500
 
 
-def as_other_user(path: Path) -> str:
-    """The error of a process of a user without rights, in a fork of this one."""
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.setgid(OTHER_USER)
-            os.setuid(OTHER_USER)
-            open_for_router(path)
-        except JournalError as error:
-            os.write(write, str(error).encode())
-        finally:
-            os._exit(0)
-    os.close(write)
-    with os.fdopen(read) as pipe:
-        message = pipe.read()
-    os.waitpid(child, 0)
-    return message
+def error_of_opening(path: Path) -> str:
+    try:
+        open_for_router(path).close()
+    except JournalError as error:
+        return str(error)
+    return "no error"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -325,10 +312,8 @@ def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     """With its path and the rights that are missing; no file is created."""
     folder = tmp_path / "journal"
     folder.mkdir(mode=0o755)
-    for parent in (tmp_path, *tmp_path.parents):
-        if parent.stat().st_mode & 0o005 != 0o005:
-            parent.chmod(parent.stat().st_mode | 0o005)
-    message = as_other_user(folder / "j.db")
+    open_to_others(tmp_path)
+    message = as_other_user(lambda: error_of_opening(folder / "j.db"))
     assert str(folder) in message
     assert "write access" in message
     assert list(folder.iterdir()) == []

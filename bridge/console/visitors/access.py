@@ -76,7 +76,7 @@ class Access:
         return None if person is None else self._visitor(person, session)
 
     def is_signed_in(self, request: Request) -> bool:
-        """Whether the visitor of an answer that goes on, such as a stream, may still see it."""
+        """Whether the visitor of an answer that takes long, such as a stream, may still see it."""
         return self._person(request)[0] is not None
 
     def may_connect(self, caller: Caller) -> bool:

@@ -19,7 +19,7 @@ def route_text(template: str, labels: Collection[str] = ()) -> str | None:
     """The text of a ``message`` clause, without quotes; None if it cannot say what the template says.
 
     That is so if the template does more than insert values, inserts one that is neither a field of Falco's nor one of
-    the ``labels``, or goes on after a value as a longer name would.
+    the ``labels``, or continues after a value as a longer name would.
     """
     slots: list[str] = []
 
